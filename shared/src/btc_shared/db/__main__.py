@@ -1,0 +1,61 @@
+"""`python -m btc_shared.db migrate`: bring the database's tables to this version."""
+
+import sys
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from btc_shared.db.engine import driver_url
+from btc_shared.settings import DatabaseSettings, SettingsError, load
+
+# Two starts at the same time must not run the same migration twice.
+_MIGRATION_LOCK = 0x62746361
+
+
+def config() -> Config:
+    """Alembic's configuration, without an ini file."""
+    cfg = Config()
+    cfg.set_main_option("script_location", str(files("btc_shared.db") / "migrations").replace("%", "%%"))
+    return cfg
+
+
+def migrate(url: str) -> None:
+    """Run the migrations that `url`'s database lacks; a database newer than this program is an error."""
+    engine = create_engine(driver_url(url), connect_args={"connect_timeout": 10})
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+            connection.commit()
+            cfg = config()
+            cfg.attributes["connection"] = connection
+            try:
+                command.upgrade(cfg, "head")
+            finally:
+                connection.rollback()
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
+                connection.commit()
+    finally:
+        engine.dispose()
+
+
+def main(arguments: list[str]) -> int:
+    if arguments != ["migrate"]:
+        print("usage: python -m btc_shared.db migrate", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        migrate(load(DatabaseSettings).database_url.get_secret_value())
+    except (SettingsError, CommandError, SQLAlchemyError) as error:
+        print(f"migrate: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    print(f"database is at version {head}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

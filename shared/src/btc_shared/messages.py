@@ -1,0 +1,100 @@
+"""The messages that services exchange over Redis streams, and the one place that encodes and decodes them.
+
+A stream entry has two fields: `kind` (which record) and `data` (the record as MessagePack). Decimals travel
+as text, so nothing is rounded. An entry that does not decode raises `UnknownMessageError`; readers put it on the
+dead-letter stream.
+"""
+
+import msgspec
+
+from btc_shared.codes import Action, ExitReason, Mode, Side
+from btc_shared.records import BookPicture, Candle, LedgerKey, PublicTrade
+
+KIND_FIELD = b"kind"
+DATA_FIELD = b"data"
+
+
+class TradeBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Public trades in the order in which the exchange made them, never empty."""
+
+    symbol: str
+    received_at_ms: int
+    trades: tuple[PublicTrade, ...]
+
+
+class CandleUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """A bar became final (`correction` False) or a final bar was corrected later (True)."""
+
+    candle: Candle
+    correction: bool
+    published_at_ms: int
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision engine asks for a trade. Ids are UUIDs as text."""
+
+    signal_id: str
+    decision_id: str
+    venue: str
+    symbol: str
+    mode: Mode
+    action: Action
+    confidence: float
+    price: float
+    created_at_ms: int
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """The executor booked an order's fills. A hint to look into Postgres, which is the truth."""
+
+    intent_id: str
+    ledger: LedgerKey
+    symbol: str
+    side: Side
+    reason: ExitReason | None
+    size: str
+    price: str
+    round_trip_id: str
+    round_trip_closed: bool
+    executed_at_ms: int
+
+
+Message = BookPicture | TradeBatch | CandleUpdate | Signal | Execution
+
+_KINDS: dict[bytes, type[Message]] = {
+    b"book": BookPicture,
+    b"trades": TradeBatch,
+    b"candle": CandleUpdate,
+    b"signal": Signal,
+    b"execution": Execution,
+}
+_NAMES = {cls: kind for kind, cls in _KINDS.items()}
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[bytes, msgspec.msgpack.Decoder[Message]] = {
+    kind: msgspec.msgpack.Decoder(cls) for kind, cls in _KINDS.items()
+}
+
+
+class UnknownMessageError(ValueError):
+    """A stream entry is not a message of ours: unknown kind, or fields that do not fit it."""
+
+
+def encode(message: Message) -> dict[bytes, bytes]:
+    """Return the fields of the stream entry that carries `message`."""
+    return {KIND_FIELD: _NAMES[type(message)], DATA_FIELD: _encoder.encode(message)}
+
+
+def decode(fields: dict[bytes, bytes]) -> Message:
+    """Return the message that a stream entry carries.
+
+    Raises:
+        UnknownMessageError: the entry is not one of ours; the text says why.
+    """
+    kind = fields.get(KIND_FIELD)
+    decoder = _decoders.get(kind) if kind is not None else None
+    if decoder is None:
+        raise UnknownMessageError(f"unknown kind {kind!r}: expected one of {sorted(_KINDS)}")
+    try:
+        return decoder.decode(fields.get(DATA_FIELD, b""))
+    except msgspec.DecodeError as error:
+        raise UnknownMessageError(f"malformed {kind!r} message: {error}") from error

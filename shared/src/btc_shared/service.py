@@ -1,0 +1,128 @@
+"""How a service process starts, runs and ends: settings, logs, signals, HTTP, tasks.
+
+A service's `__main__` is `sys.exit(service.start(ServiceName.X, XSettings, main))`, where `main(settings, stop)`
+is its composition root: it wires everything and returns when `stop` is set. An exception that escapes it ends
+the process with an error; the supervisor (or Docker) starts it anew and recovery does the rest.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+import uvicorn
+from pydantic import Field
+from starlette.types import ASGIApp
+
+from btc_shared import logs
+from btc_shared.codes import ServiceName
+from btc_shared.settings import HttpSettings, LoggingSettings, SettingsError, load
+
+EXIT_WRONG_SETTINGS = 2
+SHUTDOWN_GRACE_SECS = 5
+
+log = structlog.get_logger(__name__)
+
+
+class ServiceSettings(HttpSettings, LoggingSettings):
+    """What every service process has. Each service gives `port` its own default."""
+
+    port: int = Field(ge=0, le=65_535, description="port to listen on, 0 to 65535; 0 chooses a free one")
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def start(name: ServiceName, settings_class: type[S], main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
+    """Run a service until SIGTERM or SIGINT; return the process's exit status."""
+    try:
+        settings = load(settings_class)
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"{name}: {problem}", file=sys.stderr)  # noqa: T201 - before logging is configured
+        return EXIT_WRONG_SETTINGS
+    logs.configure(str(name), settings.log_level)
+    return asyncio.run(_run(name, settings, main))
+
+
+async def _run(name: ServiceName, settings: S, main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("starting", name=str(name))
+    try:
+        await main(settings, stop)
+    except Exception:
+        log.exception("crashed", name=str(name))
+        return 1
+    log.info("stopped", name=str(name))
+    return 0
+
+
+class HttpServer:
+    """A uvicorn server as an asynchronous context manager; `port` is the real one when 0 was asked for."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=SHUTDOWN_GRACE_SECS,
+                server_header=False,
+            )
+        )
+        self._host, self._requested_port = host, port
+
+    @property
+    def port(self) -> int:
+        for server in self._server.servers:
+            return int(server.sockets[0].getsockname()[1])
+        return self._requested_port
+
+    async def __aenter__(self) -> "HttpServer":
+        config = self._server.config
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        try:
+            sock = config.bind_socket()
+        except SystemExit as error:  # uvicorn's way of saying that the port is taken
+            raise OSError(f"cannot listen on {self._host}:{self._requested_port}: the port is in use") from error
+        await self._server.startup(sockets=[sock])
+        self._serving = asyncio.create_task(self._server.main_loop())
+        log.info("listening", address=f"http://{self._host}:{self.port}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        await self._serving
+        await self._server.shutdown()
+
+
+async def run_until(stop: asyncio.Event, *tasks: Awaitable[None]) -> None:
+    """Run `tasks` side by side until `stop` is set, then cancel them; the first that fails ends all and is raised."""
+
+    async def watch() -> None:
+        await stop.wait()
+        raise _StopError
+
+    async def run(task: Awaitable[None]) -> None:
+        await task
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(run(task))
+            group.create_task(watch())
+    except* _StopError:
+        pass
+
+
+class _StopError(Exception):
+    """Ends the task group; never leaves this module."""

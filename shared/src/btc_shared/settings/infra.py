@@ -1,0 +1,60 @@
+"""Settings of the surroundings: database, Redis, HTTP, logging, market."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from btc_shared.settings.base import Settings
+
+_SYMBOL = re.compile(r"^[A-Z0-9]{2,10}-[A-Z0-9]{2,10}$")
+
+
+def _is_symbol(value: str) -> str:
+    if not _SYMBOL.match(value):
+        raise ValueError("not a symbol")
+    return value
+
+
+def _is_postgres(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgresql://", "postgresql+psycopg://")):
+        raise ValueError("not a PostgreSQL address")
+    return value
+
+
+def _is_redis(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("not a Redis address")
+    return value
+
+
+Symbol = Annotated[str, AfterValidator(_is_symbol)]
+
+
+class DatabaseSettings(Settings):
+    database_url: Annotated[SecretStr, AfterValidator(_is_postgres)] = Field(
+        description="PostgreSQL address, such as postgresql://agent:password@127.0.0.1:5432/agent"
+    )
+
+
+class RedisSettings(Settings):
+    redis_url: Annotated[SecretStr, AfterValidator(_is_redis)] = Field(
+        description="Redis or Valkey address, such as redis://:password@127.0.0.1:6379/0"
+    )
+
+
+class HttpSettings(Settings):
+    bind_host: str = Field("127.0.0.1", description="address to listen on; 127.0.0.1 keeps it on this machine")
+
+
+class LoggingSettings(Settings):
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="one of debug, info, warning, error"
+    )
+
+
+class MarketSettings(Settings):
+    """Which market the services work on. `venue` names the ledger too: practice and real never mix."""
+
+    venue: Literal["kucoin", "practice"] = Field("kucoin", description="kucoin, or practice for the practice exchange")
+    symbol: Symbol = Field("BTC-USDT", description="a KuCoin spot symbol such as BTC-USDT")
