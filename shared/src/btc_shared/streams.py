@@ -7,7 +7,7 @@ flushed, lost or replayed stream changes no order and no figure.
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, cast
 
 import structlog
@@ -108,7 +108,7 @@ async def _decoded(redis: "Redis", stream: str, entry_id: bytes, fields: dict[by
         return None
 
 
-async def read_from_now(redis: "Redis", streams: Sequence[str]) -> AsyncIterator[tuple[str, Message]]:
+async def read_from_now(redis: "Redis", streams: Sequence[str]) -> AsyncGenerator[tuple[str, Message]]:
     """Yield `(stream, message)` for entries added from now on, for ever, through reconnects.
 
     Market data only: what was missed while Redis was away is not asked for again.
