@@ -110,6 +110,7 @@ def test_a_fill_is_booked_once(connection: Connection) -> None:
         "funds": 1,
         "fee": 0,
         "fee_currency": "USDT",
+        "fee_quote": 0,
         "filled_at": NOW,
         "booked_at": NOW,
     }

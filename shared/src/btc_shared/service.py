@@ -6,18 +6,24 @@ the process with an error; the supervisor (or Docker) starts it anew and recover
 """
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 import uvicorn
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from btc_shared import logs
 from btc_shared.codes import ServiceName
+from btc_shared.db.engine import is_connection_lost
+from btc_shared.health import Check, Health, Heartbeat
+from btc_shared.leadership import Leadership
 from btc_shared.settings import HttpSettings, LoggingSettings, SettingsError, load
 
 EXIT_WRONG_SETTINGS = 2
@@ -103,6 +109,58 @@ class HttpServer:
         self._server.should_exit = True
         await self._serving
         await self._server.shutdown()
+
+
+async def run_as_leader(
+    stop: asyncio.Event,
+    settings: ServiceSettings,
+    health: Health,
+    heartbeat: Heartbeat,
+    leadership: Leadership,
+    work: Callable[[], Awaitable[None]],
+) -> None:
+    """Serve `/health` at once; when this process leads, beat and do `work`, until `stop`.
+
+    A process that stands by does not beat: the heartbeat is the acting one's.
+    """
+    health.add(
+        "leader",
+        lambda: Check(leadership.held, "acts" if leadership.held else "stands by", critical=False),
+    )
+
+    async def beat() -> None:
+        await leadership.acquired.wait()
+        await heartbeat.run(stop)
+
+    async with HttpServer(Starlette(routes=health.routes()), settings.bind_host, settings.port):
+        beating = asyncio.create_task(beat())
+        try:
+            if await leadership.acquire(stop):
+                await work()
+        finally:
+            await leadership.release()
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
+
+
+async def tolerating_outage(work: Awaitable[Any]) -> bool:
+    """Await `work`; False when the database was away, which is logged. Any other error is the caller's."""
+    try:
+        await work
+    except (SQLAlchemyError, OSError) as error:
+        if not is_connection_lost(error):
+            raise
+        log.warning("database_away", error=repr(error))
+        return False
+    return True
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
+    """Do `work` for ever, `seconds` apart, through outages of the database."""
+    while True:
+        await tolerating_outage(work())
+        await asyncio.sleep(seconds)
 
 
 async def run_until(stop: asyncio.Event, *tasks: Awaitable[None]) -> None:

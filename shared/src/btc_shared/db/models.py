@@ -223,6 +223,7 @@ class OrderRow(Base):
     fee: Mapped[Decimal] = mapped_column(server_default="0")
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
+    detail: Mapped[str | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -270,6 +271,7 @@ class FillRow(Base):
     funds: Mapped[Decimal]
     fee: Mapped[Decimal]
     fee_currency: Mapped[str]
+    fee_quote: Mapped[Decimal]
     filled_at: Mapped[datetime]
     booked_at: Mapped[datetime]
     __table_args__ = (
@@ -295,7 +297,11 @@ class AccountRow(Base):
 
 
 class PositionRow(Base):
-    """The open position of a ledger and symbol; no row when flat. Columns mirror the executor's `Position`."""
+    """The open position of a ledger and symbol; no row when flat.
+
+    Columns mirror the executor's `Position`. `open_funds` and `open_fee` are the parts of the entry's cost and fee
+    that no exit has booked yet; `entry_price` is their average price without fees, for readers.
+    """
 
     __tablename__ = "positions"
     venue: Mapped[str] = mapped_column(primary_key=True)
@@ -316,10 +322,36 @@ class PositionRow(Base):
     trailing_armed: Mapped[bool] = mapped_column(server_default=text("false"))
     partial_done: Mapped[bool] = mapped_column(server_default=text("false"))
     exit_reasons: Mapped[list[str]] = mapped_column(server_default="{}")
+    open_funds: Mapped[Decimal]
+    open_fee: Mapped[Decimal]
+    entry_intent_id: Mapped[uuid.UUID]
     entry_decision_id: Mapped[uuid.UUID | None]
+    entry_signal_id: Mapped[uuid.UUID | None]
     opened_at: Mapped[datetime]
+    last_fill_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     __table_args__ = (CheckConstraint("size > 0 AND entry_price > 0", "open"),)
+
+
+class BookingRow(Base):
+    """An amount that was realised: by an exit's fill, or by writing off dust (`fill_id` null). Σ = the result."""
+
+    __tablename__ = "bookings"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    venue: Mapped[str]
+    account: Mapped[str]
+    mode: Mapped[str]
+    symbol: Mapped[str]
+    intent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orders.intent_id"))
+    fill_id: Mapped[str | None]
+    round_trip_id: Mapped[uuid.UUID]
+    realised: Mapped[Decimal]
+    dust: Mapped[Decimal] = mapped_column(server_default="0")
+    booked_for: Mapped[datetime]
+    __table_args__ = (
+        UniqueConstraint("venue", "account", "mode", "symbol", "fill_id"),
+        Index("ix_bookings_time", "venue", "account", "mode", "booked_for"),
+    )
 
 
 class RoundTripRow(Base):
@@ -347,7 +379,10 @@ class RoundTripRow(Base):
 
 
 class TradeRow(Base):
-    """One executed order (at least one fill). A sell's pnl is net of all fees; a buy has none."""
+    """One executed order (at least one fill). A sell's pnl is net of all fees; a buy has none.
+
+    `cost` is the entry cost and fee of what a sell sold, `pnl_pct` is `pnl / cost` as a fraction.
+    """
 
     __tablename__ = "trades"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -365,11 +400,13 @@ class TradeRow(Base):
     status: Mapped[str]
     pnl: Mapped[Decimal | None]
     pnl_pct: Mapped[float | None]
+    cost: Mapped[Decimal | None]
     exit_reason: Mapped[str | None]
     round_trip_id: Mapped[uuid.UUID]
     decision_id: Mapped[uuid.UUID | None]
     details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     executed_at: Mapped[datetime]
+    last_fill_at: Mapped[datetime]
     created_at: Mapped[datetime]
     __table_args__ = (
         CheckConstraint("(side = 'sell') = (pnl IS NOT NULL)", "sells_have_pnl"),
@@ -394,6 +431,7 @@ class TotalsRow(Base):
     best_pnl: Mapped[Decimal | None]
     worst_pnl: Mapped[Decimal | None]
     fees: Mapped[Decimal] = mapped_column(server_default="0")
+    dust: Mapped[Decimal] = mapped_column(server_default="0")
     exit_stop_loss: Mapped[int] = mapped_column(BigInteger, server_default="0")
     exit_take_profit: Mapped[int] = mapped_column(BigInteger, server_default="0")
     exit_partial_exit: Mapped[int] = mapped_column(BigInteger, server_default="0")
