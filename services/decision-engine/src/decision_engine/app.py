@@ -128,9 +128,10 @@ class DecisionEngine:
                 self._closed_round_trip.set()
 
     async def _decide(self) -> None:
+        trigger = "poll"
         while True:
-            trigger = await self._engine.next_trigger()
             await tolerating_outage(self._engine.decide(trigger))
+            trigger = await self._engine.next_trigger()
 
     async def _learn(self) -> None:
         while True:
