@@ -1,14 +1,22 @@
-"""Real servers for tests: one PostgreSQL and one Valkey for the whole run, a fresh database for each module."""
+"""Real servers and real processes for tests.
+
+One PostgreSQL and one Valkey serve the whole run, with a fresh database for each module.
+"""
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import psycopg
 import pytest
 import redis
@@ -108,3 +116,100 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded market data in {folder}")
     return folder
+
+
+class ServiceProcess:
+    """One `python -m <module>` with its settings in the environment; its log is in `log_path`.
+
+    It listens on a free port, which it announces after `marker` in its output.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        environ: dict[str, str],
+        log_path: Path,
+        *,
+        arguments: Sequence[str] = (),
+        marker: str = '"address": "http://127.0.0.1:',
+    ) -> None:
+        self.module, self.environ, self.log_path = module, environ, log_path
+        self.arguments, self._marker = arguments, marker
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_offset = 0
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def launch(self) -> None:
+        """Start it without waiting for anything."""
+        with self.log_path.open("ab") as log:
+            self._log_offset, self.port = log.tell(), 0
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self.module, *self.arguments],
+                env={**os.environ, **self.environ, "PORT": "0"},
+                stdout=log,
+                stderr=log,
+            )
+
+    def start(self, *, wait_healthy: bool = True, timeout_secs: float = 30) -> "ServiceProcess":
+        """Start it and wait until `/health` answers 200, or only until it listens."""
+        self.launch()
+        return self.wait_ready(wait_healthy=wait_healthy, timeout_secs=timeout_secs)
+
+    def wait_ready(self, *, wait_healthy: bool = True, timeout_secs: float = 30) -> "ServiceProcess":
+        assert self._process is not None
+        deadline = time.monotonic() + timeout_secs
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise AssertionError(
+                    f"{self.module} ended with {self._process.returncode}:\n{self.log(self._log_offset)}"
+                )
+            self.port = self._announced_port()
+            if self.port and (not wait_healthy or self.is_healthy()):
+                return self
+            time.sleep(0.02)
+        raise AssertionError(f"{self.module} was not ready within {timeout_secs} s:\n{self.log(self._log_offset)}")
+
+    def _announced_port(self) -> int:
+        text = self.log(self._log_offset)
+        return int(text.split(self._marker, 1)[1].split('"', 1)[0]) if self._marker in text else 0
+
+    def is_healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/health", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def log(self, offset: int = 0) -> str:
+        return self.log_path.read_bytes()[offset:].decode(errors="replace")
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        """Send a signal and wait for the end; returns the exit status."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(timeout=20)
+
+    def stop(self) -> None:
+        if self.running:
+            self.kill(signal.SIGTERM)
+
+
+@pytest.fixture
+def service_process(tmp_path: Path) -> Iterator[Callable[[str, dict[str, str]], ServiceProcess]]:
+    """Make service processes; all are stopped at the test's end."""
+    made: list[ServiceProcess] = []
+
+    def make(module: str, environ: dict[str, str]) -> ServiceProcess:
+        made.append(ServiceProcess(module, environ, tmp_path / f"{module}-{len(made)}.log"))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.stop()

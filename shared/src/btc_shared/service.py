@@ -8,6 +8,7 @@ the process with an error; the supervisor (or Docker) starts it anew and recover
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from btc_shared.settings import HttpSettings, LoggingSettings, SettingsError, lo
 
 EXIT_WRONG_SETTINGS = 2
 SHUTDOWN_GRACE_SECS = 5
+CANCELLATION_SECS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,10 @@ class ServiceSettings(HttpSettings, LoggingSettings):
 
 
 S = TypeVar("S", bound=ServiceSettings)
+
+
+class StartError(Exception):
+    """The service cannot do its work until a person changes something; the text is one sentence that says what."""
 
 
 def start(name: ServiceName, settings_class: type[S], main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:
@@ -61,6 +67,9 @@ async def _run(name: ServiceName, settings: S, main: Callable[[S, asyncio.Event]
     log.info("starting", name=str(name))
     try:
         await main(settings, stop)
+    except StartError as error:
+        log.error("cannot_start", reason=str(error))
+        return 1
     except Exception:
         log.exception("crashed", name=str(name))
         return 1
@@ -96,10 +105,7 @@ class HttpServer:
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)
-        try:
-            sock = config.bind_socket()
-        except SystemExit as error:  # uvicorn's way of saying that the port is taken
-            raise OSError(f"cannot listen on {self._host}:{self._requested_port}: the port is in use") from error
+        sock = _bind(self._host, self._requested_port)
         await self._server.startup(sockets=[sock])
         self._serving = asyncio.create_task(self._server.main_loop())
         log.info("listening", address=f"http://{self._host}:{self.port}")
@@ -109,6 +115,18 @@ class HttpServer:
         self._server.should_exit = True
         await self._serving
         await self._server.shutdown()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A bound socket; uvicorn's own way ends the process without a word when the port is taken."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return sock
 
 
 async def run_as_leader(
@@ -163,24 +181,27 @@ async def every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
         await asyncio.sleep(seconds)
 
 
-async def run_until(stop: asyncio.Event, *tasks: Awaitable[None]) -> None:
-    """Run `tasks` side by side until `stop` is set, then cancel them; the first that fails ends all and is raised."""
+async def run_until(stop: asyncio.Event, *works: Awaitable[None]) -> None:
+    """Do `works` side by side until `stop` is set, then cancel them; the first that fails ends all and is raised.
 
-    async def watch() -> None:
-        await stop.wait()
-        raise _StopError
+    A cancellation is repeated until it is obeyed: `asyncio.wait_for` of Python 3.11, which redis-py uses, drops one
+    that arrives in the very moment in which what it waits for is done.
+    """
 
-    async def run(task: Awaitable[None]) -> None:
-        await task
+    async def do(work: Awaitable[None]) -> None:
+        await work
 
+    stopping = asyncio.ensure_future(stop.wait())
+    tasks = [asyncio.ensure_future(do(work)) for work in works]
     try:
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(run(task))
-            group.create_task(watch())
-    except* _StopError:
-        pass
-
-
-class _StopError(Exception):
-    """Ends the task group; never leaves this module."""
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        pending = set(tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCELLATION_SECS)
+    for task in tasks:
+        if task in done:
+            task.result()

@@ -70,9 +70,18 @@ class Seed:
         self.connection.execute(delete(MarketStateRow))
         self.row(
             MarketStateRow,
-            **{"venue": VENUE, "symbol": SYMBOL, "book_time": at, "received_at": at, "updated_at": at},
-            **{"bid": Decimal(bid), "ask": Decimal(ask), "bid_volume": Decimal(3), "ask_volume": Decimal(1)},
-            **{"imbalance": 0.5, "spread_bp": 0.2, "flow": -0.25},
+            venue=VENUE,
+            symbol=SYMBOL,
+            book_time=at,
+            received_at=at,
+            updated_at=at,
+            bid=Decimal(bid),
+            ask=Decimal(ask),
+            bid_volume=Decimal(3),
+            ask_volume=Decimal(1),
+            imbalance=0.5,
+            spread_bp=0.2,
+            flow=-0.25,
         )
 
     def beat(
@@ -98,18 +107,41 @@ class Seed:
 
     def decision(self, *, age: float = 0, **changes: Any) -> None:
         values: dict[str, Any] = {
-            **{"decision_id": uuid.uuid4(), "venue": VENUE, "symbol": SYMBOL, "mode": "dry", "trigger": "poll"},
-            **{"decided_at": now() - timedelta(seconds=age), "price": Decimal("50000.5"), "action": "HOLD"},
-            **{"score": 0.12, "agreement": 0.8, "confidence": 0.2, "threshold": 0.3},
-            **{"score_technical": 0.4, "score_orderbook": None, "score_flow": -0.1, "score_qlearning": 0.0},
+            "decision_id": uuid.uuid4(),
+            "venue": VENUE,
+            "symbol": SYMBOL,
+            "mode": "dry",
+            "trigger": "poll",
+            "decided_at": now() - timedelta(seconds=age),
+            "price": Decimal("50000.5"),
+            "action": "HOLD",
+            "score": 0.12,
+            "agreement": 0.8,
+            "confidence": 0.2,
+            "threshold": 0.3,
+            "score_technical": 0.4,
+            "score_orderbook": None,
+            "score_flow": -0.1,
+            "score_qlearning": 0.0,
             "weights": {"technical": 0.4, "orderbook": 0.0, "flow": 0.33, "qlearning": 0.27},
-            "reasons": {"technical": "momentum up", "orderbook": "no book", "flow": "sellers", "qlearning": "few visits"},
+            "reasons": {
+                "technical": "momentum up",
+                "orderbook": "no book",
+                "flow": "sellers",
+                "qlearning": "few visits",
+            },
             "inputs": {
                 "imbalance": 0.5,
                 "flow": -0.25,
-                "indicators": {"rsi": 55.5, "momentum": 0.01, "volatility": 0.05, "trend": None},
+                "rsi": 55.5,
+                "momentum": 0.01,
+                "volatility": 0.05,
+                "trend": None,
             },
-            **{"in_position": False, "explored": False, "settings_version": 0, "model_version": "0"},
+            "in_position": False,
+            "explored": False,
+            "settings_version": 0,
+            "model_version": "0",
         }
         self.row(DecisionRow, **(values | changes))
         total = upsert(DecisionTotalRow).values(
@@ -135,10 +167,20 @@ class Seed:
         assert self.position is None
         cost = Decimal(price) * Decimal(size)
         self.position = {
-            **{"round_trip_id": uuid.uuid4(), "size": Decimal(size), "entry_price": Decimal(price)},
-            **{"entry_size": Decimal(size), "entry_funds": cost, "entry_fee": cost * FEE},
-            **{"open_funds": cost, "open_fee": cost * FEE, "high_bid": Decimal(price), "realised_pnl": Decimal(0)},
-            **{"entry_intent_id": uuid.uuid4(), "opened_at": at, "last_fill_at": at, "updated_at": at},
+            "round_trip_id": uuid.uuid4(),
+            "size": Decimal(size),
+            "entry_price": Decimal(price),
+            "entry_size": Decimal(size),
+            "entry_funds": cost,
+            "entry_fee": cost * FEE,
+            "open_funds": cost,
+            "open_fee": cost * FEE,
+            "high_bid": Decimal(price),
+            "realised_pnl": Decimal(0),
+            "entry_intent_id": uuid.uuid4(),
+            "opened_at": at,
+            "last_fill_at": at,
+            "updated_at": at,
         }
         self.row(PositionRow, **self.key, **self.position)
         self._trade("buy", Decimal(price), Decimal(size), at, self.position["entry_intent_id"], None, None)
@@ -149,9 +191,9 @@ class Seed:
         position = self.position
         assert position is not None
         sold, funds = Decimal(size), Decimal(price) * Decimal(size)
-        share = sold / position["size"]
+        share: Decimal = sold / position["size"]
         cost = (position["open_funds"] + position["open_fee"]) * share
-        realised = funds * (1 - FEE) - cost
+        realised: Decimal = funds * (1 - FEE) - cost
         position["open_funds"] -= position["open_funds"] * share
         position["open_fee"] -= position["open_fee"] * share
         position["size"] -= sold
@@ -160,8 +202,11 @@ class Seed:
         self.row(
             BookingRow,
             **self.key,
-            **{"intent_id": intent, "fill_id": intent.hex, "round_trip_id": position["round_trip_id"]},
-            **{"realised": realised, "booked_for": at},
+            intent_id=intent,
+            fill_id=intent.hex,
+            round_trip_id=position["round_trip_id"],
+            realised=realised,
+            booked_for=at,
         )
         changes: dict[str, Any] = {"sells": 1, "fees": funds * FEE, "realised_pnl": realised, f"exit_{reason}": 1}
         if position["size"] == 0:
@@ -181,8 +226,13 @@ class Seed:
             RoundTripRow,
             **self.key,
             **{name: position[name] for name in ("round_trip_id", "opened_at", "entry_size", "entry_funds")},
-            **{"closed_at": at, "exit_funds": Decimal(0), "fees": Decimal(0), "dust": Decimal(0)},
-            **{"net_pnl": net, "net_bp": float(net / position["entry_funds"] * 10_000), "exit_reasons": [reason]},
+            closed_at=at,
+            exit_funds=Decimal(0),
+            fees=Decimal(0),
+            dust=Decimal(0),
+            net_pnl=net,
+            net_bp=float(net / position["entry_funds"] * 10_000),
+            exit_reasons=[reason],
         )
         return {"winning" if net > 0 else "losing": 1, "closed_pnl": net}
 
@@ -197,14 +247,25 @@ class Seed:
             OrderRow,
             **common,
             **amount,
-            **{"client_oid": intent.hex, "from_signal": False, "state": "filled", "created_at": at},
+            client_oid=intent.hex,
+            from_signal=False,
+            state="filled",
+            created_at=at,
         )
         self.row(
             TradeRow,
             **common,
-            **{"price": price, "size": size, "funds": price * size, "fee": price * size * FEE, "status": "filled"},
-            **{"order_id": f"order-{intent.hex[:6]}", "pnl": pnl, "pnl_pct": None, "executed_at": at},
-            **{"last_fill_at": at, "created_at": at},
+            price=price,
+            size=size,
+            funds=price * size,
+            fee=price * size * FEE,
+            status="filled",
+            order_id=f"order-{intent.hex[:6]}",
+            pnl=pnl,
+            pnl_pct=None,
+            executed_at=at,
+            last_fill_at=at,
+            created_at=at,
         )
         return intent
 

@@ -153,9 +153,7 @@ async def test_the_services_that_trade_see_a_change_and_keep_the_last_good_setti
     assert (await client.get("/config")).json()["problems"] == []
 
 
-def test_the_process_serves_beats_and_stops(
-    seed: Any, postgres_url: str, service_process: Callable[..., Any]
-) -> None:
+def test_the_process_serves_beats_and_stops(seed: Any, postgres_url: str, service_process: Callable[..., Any]) -> None:
     token = TOKEN["Authorization"].split()[1]
     process = service_process(
         "exporter", {"DATABASE_URL": postgres_url, "VENUE": "practice", "CONTROL_TOKEN": token, "LOG_LEVEL": "debug"}

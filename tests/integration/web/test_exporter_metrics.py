@@ -233,8 +233,8 @@ FILL = [
         confidence, threshold, weights, reasons, inputs, in_position, explored, settings_version, model_version)
        SELECT md5(n::text)::uuid, 'practice', 'BTC-USDT', 'dry', now() - n * interval '5 seconds', 'poll', 'HOLD', 0,
         0, 0, 0.3, '{}', '{}', '{}', false, false, 0, '0' FROM generate_series(1, 60000) n""",
-    "INSERT INTO audit (at, venue, kind, route, origin, accepted)"
-    " SELECT now(), 'practice', 'halt', 'x', 'y', true FROM generate_series(1, 5000)",
+    """INSERT INTO audit (at, venue, kind, route, origin, accepted)
+       SELECT now(), 'practice', 'halt', 'x', 'y', true FROM generate_series(1, 5000)""",
     "ANALYZE",
 ]
 GROWING = {"trades", "decisions", "bookings", "orders", "fills", "round_trips", "audit", "candles", "signal_outcomes"}

@@ -66,7 +66,9 @@ async def test_no_candle_of_yesterday_means_no_change_and_not_zero(seed: Any, we
 async def test_the_analysis_is_the_agents_own_last_decision(seed: Any, webui: Any) -> None:
     seed.market()
     seed.decision(age=30, action="SELL")
-    seed.decision(age=4, action="BUY", confidence=0.7, outcome="refused", outcome_code="cooldown", outcome_detail="12 s")
+    seed.decision(
+        age=4, action="BUY", confidence=0.7, outcome="refused", outcome_code="cooldown", outcome_detail="12 s"
+    )
     body = (await (await webui()).get("/api/analysis?symbol=BTC-USDT")).json()
     assert body["price_formatted"] == "$50,000.50"
     assert body["orderbook"] == {
@@ -146,9 +148,7 @@ async def test_the_limit_is_kept_over_several_accounts(seed: Any, webui: Any) ->
         ("/nothing", 404, "/nothing"),
     ],
 )
-async def test_a_wrong_request_is_told_what_is_wrong_as_json(
-    webui: Any, path: str, status: int, named: str
-) -> None:
+async def test_a_wrong_request_is_told_what_is_wrong_as_json(webui: Any, path: str, status: int, named: str) -> None:
     answer = await (await webui()).get(path)
     assert answer.status_code == status
     body = answer.json()
@@ -300,7 +300,9 @@ async def test_a_live_position_is_shown_as_winding_down_while_dry_is_in_effect(s
 async def test_decisions_tell_the_four_scores_and_what_became_of_them(seed: Any, webui: Any) -> None:
     seed.decision(age=9, action="BUY", outcome="executed")
     decision_id = uuid.uuid4()
-    seed.decision(age=1, decision_id=decision_id, outcome="refused", outcome_code="cooldown", outcome_detail="12 s left")
+    seed.decision(
+        age=1, decision_id=decision_id, outcome="refused", outcome_code="cooldown", outcome_detail="12 s left"
+    )
     newest, older = (await (await webui()).get("/api/decisions?limit=5")).json()
     assert (newest["id"], newest["outcome"], newest["outcome_code"]) == (str(decision_id), "refused", "cooldown")
     assert older["outcome"] == "executed"

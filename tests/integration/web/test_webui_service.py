@@ -114,9 +114,7 @@ async def test_the_document_is_complete_enough_to_be_used_as_tools(webui: Any) -
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 1000)
 
 
-def test_the_process_serves_beats_and_stops(
-    seed: Any, postgres_url: str, service_process: Callable[..., Any]
-) -> None:
+def test_the_process_serves_beats_and_stops(seed: Any, postgres_url: str, service_process: Callable[..., Any]) -> None:
     process = service_process("webui_api", {"DATABASE_URL": postgres_url, "VENUE": "practice"})
     process.start()
     address = f"http://127.0.0.1:{process.port}"

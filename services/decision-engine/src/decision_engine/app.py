@@ -16,9 +16,10 @@ from btc_shared.health import Check, Health, Heartbeat
 from btc_shared.leadership import Leadership
 from btc_shared.messages import CandleUpdate, Execution, Signal, TradeBatch, UnknownMessageError, decode
 from btc_shared.records import BookPicture
-from btc_shared.service import every, run_as_leader, run_until, tolerating_outage
+from btc_shared.service import StartError, every, run_as_leader, run_until, tolerating_outage
 from btc_shared.settings import EngineSettings, RiskSettings
 from btc_shared.settings.runtime import RuntimeSettings, part
+from decision_engine.domain import TableRefusedError
 from decision_engine.engine import Engine
 from decision_engine.repository import Repository
 from decision_engine.settings import DecisionEngineSettings
@@ -67,13 +68,19 @@ class DecisionEngine:
         """Wait until the feed stored bars; False when `stop` came first."""
         retry = streams.Retry()
         while not stop.is_set():
-            if await tolerating_outage(self._refresh()) and await tolerating_outage(self._engine.load()):
+            if await tolerating_outage(self._refresh()) and await tolerating_outage(self._load()):
                 if self._engine.bars:
                     await self._seed_trades()
                     return True
                 log.info("waiting_for_bars")
             await retry.wait()
         return False
+
+    async def _load(self) -> None:
+        try:
+            await self._engine.load()
+        except TableRefusedError as error:
+            raise StartError(str(error)) from error
 
     async def _seed_trades(self) -> None:
         """Take the trades that the stream still holds, so that the flow is right from the first decision on."""

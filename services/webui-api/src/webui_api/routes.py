@@ -1,0 +1,99 @@
+"""The API's routes. They only translate; `openapi.json` tells chat front ends what each is for."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+
+from btc_shared import clock
+from btc_shared.api import ApiError, bearer, same_secret
+from btc_shared.codes import Mode
+from webui_api import schemas
+from webui_api.performance import Period
+from webui_api.queries import Queries
+from webui_api.settings import WebuiSettings
+
+MAX_ROWS = 1_000
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: {"model": schemas.ErrorAnswer, "description": "not available now; `detail` says why"}
+}
+
+ModeParameter = Annotated[
+    Mode | None, Query(description="dry (simulated money) or live (real money); default: the mode in effect")
+]
+SymbolParameter = Annotated[str | None, Query(description="the market; default and only choice: the agent's own")]
+
+
+def api_router(settings: WebuiSettings, queries: Queries) -> APIRouter:
+    """All routes under `/api`. None of them changes anything."""
+
+    async def authorised(request: Request) -> None:
+        if settings.api_token is None:
+            return
+        token = bearer(request.headers)
+        if token is None or not same_secret(token, settings.api_token):
+            detail = "send the API token as 'Authorization: Bearer'"
+            raise ApiError(401, "the API token is missing or wrong", detail, {"WWW-Authenticate": "Bearer"})
+
+    async def known_symbol(symbol: SymbolParameter = None) -> None:
+        if symbol is not None and symbol != settings.symbol:
+            raise ApiError(404, f"{symbol} is not traded here", f"available: {settings.symbol}")
+
+    refused: dict[int | str, dict[str, Any]] = {
+        401: {"model": schemas.ErrorAnswer, "description": "the API token is missing or wrong"},
+        422: {"model": schemas.ErrorAnswer, "description": "a parameter is wrong; `detail` says which"},
+        **_UNAVAILABLE,
+    }
+    unknown: dict[int | str, dict[str, Any]] = {404: {"model": schemas.ErrorAnswer, "description": "unknown symbol"}}
+    router = APIRouter(prefix="/api", dependencies=[Depends(authorised)], responses=refused)
+    of_symbol = [Depends(known_symbol)]
+
+    @router.get(
+        "/price", operation_id="price", summary="Price of Bitcoin now", dependencies=of_symbol, responses=unknown
+    )
+    async def price() -> schemas.PriceAnswer:
+        """Best bid, best ask and their mean, the price's age, and its change in 24 hours."""
+        return await queries.price(clock.now())
+
+    @router.get(
+        "/analysis",
+        operation_id="analysis",
+        summary="Technical analysis and the agent's current signal",
+        dependencies=of_symbol,
+        responses=unknown,
+    )
+    async def analysis() -> schemas.AnalysisAnswer:
+        """Order book, indicators, and the agent's own last decision (BUY, SELL or HOLD) with its reasons and age."""
+        return await queries.analysis(clock.now())
+
+    @router.get("/status", operation_id="status", summary="Status of the trading agent")
+    async def status() -> schemas.StatusAnswer:
+        """Whether the agent works and if not why, its mode, position, result and learning."""
+        return await queries.status(clock.now())
+
+    @router.get("/trades", operation_id="trades", summary="Recent trades, newest first")
+    async def trades(
+        limit: Annotated[int, Query(ge=1, le=MAX_ROWS, description="how many, 1 to 1000")] = 10,
+        mode: ModeParameter = None,
+    ) -> list[schemas.TradeAnswer]:
+        """Executed orders with price, size, fee, and for sells the net result and why they were made."""
+        return await queries.trades(mode, limit)
+
+    @router.get("/performance", operation_id="performance", summary="Trading result of a period")
+    async def performance(
+        mode: ModeParameter = None,
+        period: Annotated[
+            Period, Query(description="today (UTC day so far), a length that ends now (1h to 365d), or all of history")
+        ] = Period.ALL,
+    ) -> schemas.PerformanceAnswer:
+        """Profit and loss net of fees, win rate, drawdown, Sharpe ratio, and what holding would have made."""
+        return await queries.performance(mode, period, clock.now())
+
+    @router.get("/decisions", operation_id="decisions", summary="Recent decisions and what became of them")
+    async def decisions(
+        limit: Annotated[int, Query(ge=1, le=MAX_ROWS, description="how many, 1 to 1000")] = 20,
+    ) -> list[schemas.DecisionAnswer]:
+        """Each decision with the four strategies' scores, weights and reasons, and its outcome: executed or refused."""
+        return await queries.decisions(limit, clock.now())
+
+    return router
