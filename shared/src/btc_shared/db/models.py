@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from btc_shared.codes import Action, IntentState, Mode, Side
+from btc_shared.codes import Action, IntentState, Mode, Refusal, Side
 
 
 def _one_of(column: str, values: Iterable[StrEnum]) -> str:
@@ -183,6 +183,7 @@ class SignalOutcomeRow(Base):
     __table_args__ = (
         CheckConstraint("outcome IN ('intent', 'refused')", "outcome"),
         CheckConstraint("(outcome = 'refused') = (code IS NOT NULL)", "refusals_have_codes"),
+        CheckConstraint(_one_of("code", Refusal), "code"),
         Index("ix_signal_outcomes_newest", "venue", "account", "mode", text("consumed_at DESC")),
     )
 
@@ -196,6 +197,7 @@ class RefusalTotalRow(Base):
     mode: Mapped[str] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(primary_key=True)
     refusals: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (CheckConstraint(_one_of("code", Refusal), "code"),)
 
 
 class OrderRow(Base):

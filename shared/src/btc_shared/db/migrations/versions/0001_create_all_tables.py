@@ -278,6 +278,10 @@ def upgrade() -> None:
         sa.Column("mode", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("refusals", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "code IN ('invalid_signal', 'unknown_symbol', 'stale_signal', 'mode_changed', 'not_running', 'halted', 'degraded', 'unprotected', 'in_position', 'no_position', 'order_in_flight', 'stale_market', 'low_confidence', 'cooldown', 'daily_trade_limit', 'daily_loss_limit', 'insufficient_funds', 'amount_too_small')",
+            name=op.f("ck_refusal_totals_code"),
+        ),
         sa.PrimaryKeyConstraint("venue", "account", "mode", "code", name=op.f("pk_refusal_totals")),
     )
     op.create_table(
@@ -328,6 +332,10 @@ def upgrade() -> None:
         sa.Column("consumed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "(outcome = 'refused') = (code IS NOT NULL)", name=op.f("ck_signal_outcomes_refusals_have_codes")
+        ),
+        sa.CheckConstraint(
+            "code IN ('invalid_signal', 'unknown_symbol', 'stale_signal', 'mode_changed', 'not_running', 'halted', 'degraded', 'unprotected', 'in_position', 'no_position', 'order_in_flight', 'stale_market', 'low_confidence', 'cooldown', 'daily_trade_limit', 'daily_loss_limit', 'insufficient_funds', 'amount_too_small')",
+            name=op.f("ck_signal_outcomes_code"),
         ),
         sa.CheckConstraint("outcome IN ('intent', 'refused')", name=op.f("ck_signal_outcomes_outcome")),
         sa.PrimaryKeyConstraint("signal_id", name=op.f("pk_signal_outcomes")),
