@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import psutil
 import psycopg
 import pytest
 import redis
@@ -24,6 +25,7 @@ import redis
 from btc_cli.embedded import running_postgres, running_valkey
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+_PREFIX = "btc agent test-"
 
 
 def _scratch_folder() -> Path | None:
@@ -34,10 +36,20 @@ def _scratch_folder() -> Path | None:
     return None
 
 
+def _remove_abandoned(scratch: Path) -> None:
+    """Remove the folders of test runs that were killed."""
+    for folder in scratch.glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)  # another run may do the same at this moment
+
+
 @contextmanager
 def _home() -> Iterator[Path]:
     """A new folder that the database's account can enter too (pytest's own folders are closed to it)."""
-    home = Path(tempfile.mkdtemp(prefix="btc agent test-", dir=_scratch_folder()))
+    scratch = _scratch_folder()
+    _remove_abandoned(scratch or Path(tempfile.gettempdir()))
+    home = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
     home.chmod(0o711)
     try:
         yield home

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -129,25 +130,31 @@ async def test_streams_stay_bounded_however_much_is_published(redis_url: str) ->
     redis: Redis = streams.connect(redis_url)
     box = Outbox(redis, "practice", "FF-USDT")
     task = asyncio.create_task(box.run())
-    book = BookPicture(
-        symbol="FF-USDT", event_time_ms=1, received_at_ms=1, bids=(Level(ONE, ONE),), asks=(Level(ONE + 1, ONE),)
-    )
     trade = PublicTrade(symbol="FF-USDT", trade_id="1", event_time_ms=1, price=ONE, size=ONE, side=Side.BUY)
     name = streams.book_stream("practice", "FF-USDT")
+    published, position = 0, b"0-0"
     try:
         async with asyncio.timeout(60):
-            for _ in range(20):
-                for _ in range(100):
-                    box.put(book)
+            for burst in range(1, 21):
+                for number in range(100):
+                    box.put(
+                        BookPicture(
+                            symbol="FF-USDT",
+                            event_time_ms=burst * 100 + number,
+                            received_at_ms=1,
+                            bids=(Level(ONE, ONE),),
+                            asks=(Level(ONE + 1, ONE),),
+                        )
+                    )
                     box.put(TradeBatch(symbol="FF-USDT", received_at_ms=1, trades=(trade,)))
-                box.put(CandleUpdate(candle=bar("FF-USDT", 0).candle, correction=False, published_at_ms=1))
-                last = (await redis.xinfo_stream(name))["last-generated-id"] if await redis.exists(name) else None
-                while not await redis.exists(name) or (await redis.xinfo_stream(name))["last-generated-id"] == last:
-                    await asyncio.sleep(0.01)
-                while await redis.xlen(streams.candles_stream("practice", "FF-USDT")) == 0:
-                    await asyncio.sleep(0.01)
-        length = await redis.xlen(name)
-        assert 0 < length <= streams.BOOK_MAXLEN + 200  # trimmed by whole nodes of a hundred
+                box.put(CandleUpdate(candle=bar("FF-USDT", burst).candle, correction=False, published_at_ms=1))
+                while published < burst * 100:
+                    answer: Any = await redis.xread({name: position}, block=1_000)
+                    entries = next(iter(answer.values()))[0] if isinstance(answer, dict) else answer[0][1]
+                    published, position = published + len(entries), entries[-1][0]
+        assert published == 2_000
+        assert streams.BOOK_MAXLEN <= await redis.xlen(name) <= streams.BOOK_MAXLEN + 200  # whole nodes of a hundred
+        assert await redis.xlen(streams.candles_stream("practice", "FF-USDT")) == 20
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

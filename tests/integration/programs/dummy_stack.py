@@ -28,7 +28,7 @@ def main() -> int:
         return ProcessSpec(f"p{number}", command, {"PYTHONUNBUFFERED": "1"}, probe=probe, stop_secs=2.0)
 
     stages = [[spec(number, code)] for number, code in enumerate(programs)]
-    stack = Stack(stages, {"web page": "http://127.0.0.1:9"})
+    stack = Stack(stages, {"web api": "http://127.0.0.1:9"})
     state = asyncio.run(run_stack(Home(Path(folder)), "dummy", lambda _say: stack, timing=FAST))
     print(state.error)
     return state.exit_code

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from btc_shared.settings import (
     DatabaseSettings,
     EngineSettings,
+    ExchangeSettings,
     MarketSettings,
     RedisSettings,
     RiskSettings,
@@ -77,6 +78,26 @@ def test_a_wrong_secret_is_reported_without_showing_it() -> None:
 def test_weights_that_do_not_sum_to_one_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"sum to 1\.2500: must be 1"):
         load(EngineSettings, {"WEIGHT_FLOW": "0.5"})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"VENUE": "kucoin", "KUCOIN_BASE_URL": "http://127.0.0.1:8600"},
+        {"VENUE": "practice"},
+        {"VENUE": "practice", "KUCOIN_BASE_URL": "https://api.kucoin.com"},
+        {"VENUE": "kucoin", "KUCOIN_BASE_URL": "http://api.kucoin.com"},
+    ],
+)
+def test_a_practice_ledger_and_the_real_exchange_never_meet(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="the venue kucoin goes with https://api"):
+        load(ExchangeSettings, environ)
+
+
+def test_the_exchange_is_kucoin_unless_the_venue_is_practice() -> None:
+    assert load(ExchangeSettings, {}).kucoin_base_url == "https://api.kucoin.com"
+    practice = load(ExchangeSettings, {"VENUE": "practice", "KUCOIN_BASE_URL": "http://127.0.0.1:8600/"})
+    assert practice.kucoin_base_url == "http://127.0.0.1:8600"
 
 
 def test_a_value_may_come_from_a_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from btc_shared.api import RequestMetrics, health_response, install_error_handlers
 from btc_shared.codes import ServiceName
@@ -36,6 +36,10 @@ def create_app(settings: WebuiSettings, engine: AsyncEngine, health: Health) -> 
     @app.get("/health", include_in_schema=False)
     async def health_route() -> Response:
         return await health_response(health, engine)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("/api/status")
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

@@ -3,6 +3,7 @@
 from btc_shared.settings.base import Settings, SettingsError, load, load_all
 from btc_shared.settings.infra import (
     DatabaseSettings,
+    ExchangeSettings,
     HttpSettings,
     LoggingSettings,
     MarketSettings,
@@ -13,6 +14,7 @@ from btc_shared.settings.trading import EngineSettings, RiskSettings
 __all__ = [
     "DatabaseSettings",
     "EngineSettings",
+    "ExchangeSettings",
     "HttpSettings",
     "LoggingSettings",
     "MarketSettings",

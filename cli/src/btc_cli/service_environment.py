@@ -1,0 +1,67 @@
+"""Which variables each service gets: those that its settings class declares, and no others.
+
+So a password or key reaches only the process that asks for it, and all settings can be checked before any starts.
+"""
+
+import importlib
+import inspect
+from collections.abc import Mapping, Sequence
+
+from btc_shared.service import ServiceSettings
+from btc_shared.settings import SettingsError, load
+
+# What any program needs; nothing in it configures the agent.
+_COMMON = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "TZ")
+
+
+def settings_class(module: str) -> type[ServiceSettings]:
+    """The settings class that `<module>.settings` defines."""
+    settings = importlib.import_module(f"{module}.settings")
+    found = [
+        candidate
+        for _, candidate in inspect.getmembers(settings, inspect.isclass)
+        if issubclass(candidate, ServiceSettings) and candidate.__module__ == settings.__name__
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{settings.__name__} defines {len(found)} service settings classes; it must define one")
+    return found[0]
+
+
+def common_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What every process gets: the surroundings, and unbuffered output for the logs."""
+    return {name: environ[name] for name in _COMMON if name in environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+def service_environment(
+    fields: Sequence[str], environ: Mapping[str, str], fixed: Mapping[str, str], *, withheld: Sequence[str] = ()
+) -> dict[str, str]:
+    """Variables for a service whose settings have these `fields`.
+
+    `fixed` wins over `environ`, in whichever form (`NAME` or `NAME_FILE`) either of them is given. Fields whose
+    names start with one of `withheld` come from `fixed` only.
+    """
+    result = common_environment(environ)
+    for field in fields:
+        name = field.upper()
+        forms = (name, f"{name}_FILE")
+        source = fixed if any(form in fixed for form in forms) else environ
+        if source is environ and field.startswith(tuple(withheld)):
+            continue
+        result.update({form: source[form] for form in forms if form in source})
+    return result
+
+
+def check_settings(services: Sequence[tuple[type[ServiceSettings], Mapping[str, str]]]) -> None:
+    """Check each service's settings against its variables.
+
+    Raises:
+        SettingsError: with every problem of every service, each once.
+    """
+    problems: dict[str, None] = {}
+    for cls, environment in services:
+        try:
+            load(cls, environment)
+        except SettingsError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise SettingsError(list(problems))
