@@ -6,16 +6,18 @@ should ever act. Only the protective marks (high, armed, partial done) may be ne
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from btc_shared import clock
 from btc_shared.codes import Action, IntentState, Refusal, Side
+from btc_shared.db.engine import is_connection_lost
 from btc_shared.messages import Signal
 from btc_shared.records import BookPicture, SymbolRules
 from btc_shared.settings import RiskSettings
@@ -46,7 +48,11 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """One ledger and symbol. `recover` comes first; nothing else may be called before it."""
+    """One ledger and symbol. `recover` comes first; nothing else may be called before it.
+
+    `uncertain` is set when a connection was lost in a transaction: it may have been committed all the same. Then
+    orders may be stored that nobody here knows of, and `unaccounted` finds them.
+    """
 
     def __init__(self, engine: AsyncEngine, repository: Repository, rules: Callable[[], SymbolRules]) -> None:
         self._engine, self._repository, self._rules = engine, repository, rules
@@ -58,6 +64,7 @@ class Ledger:
         self.degraded: tuple[str, ...] = ()
         self.day: Day | None = None
         self.converged = False
+        self.uncertain = False
 
     @property
     def position(self) -> Position | None:
@@ -69,6 +76,18 @@ class Ledger:
         sizes = (stored.intent.size for stored in self.open_orders.values() if stored.intent.side is Side.SELL)
         return sum((size for size in sizes if size is not None), ZERO)
 
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One change of the ledger at a time, committed at the end."""
+        async with self._one_at_a_time:
+            try:
+                async with self._engine.begin() as connection:
+                    yield connection
+            except (SQLAlchemyError, OSError) as error:
+                if is_connection_lost(error):
+                    self.uncertain = True
+                raise
+
     # Start
 
     async def recover(self, initial_balance: Decimal) -> list[StoredOrder]:
@@ -76,7 +95,7 @@ class Ledger:
 
         A position that does not equal its fills is never 'corrected': it degrades the ledger, which halts entries.
         """
-        async with self._one_at_a_time, self._engine.begin() as connection:
+        async with self._transaction() as connection:
             await self._repository.ensure_account(connection, initial_balance)
             books = await self._repository.books(connection)
             orders = await self._repository.open_orders(connection)
@@ -89,6 +108,15 @@ class Ledger:
             self.degrade(f"position and dust are {held}, but the fills sum up to {fills}")
         return orders
 
+    async def unaccounted(self) -> list[StoredOrder]:
+        """Stored orders without an end that this process does not know of; it knows of them from now on."""
+        async with self._transaction() as connection:
+            orders = await self._repository.open_orders(connection)
+            found = [stored for stored in orders if stored.intent.intent_id not in self.open_orders]
+            self.open_orders.update({stored.intent.intent_id: stored for stored in found})
+        self.uncertain = False
+        return found
+
     def degrade(self, reason: str) -> None:
         """Stop entries until a person has looked; exits go on."""
         if reason not in self.degraded:
@@ -100,7 +128,7 @@ class Ledger:
     async def consume(self, signal: Signal, circumstances: Circumstances) -> StoredOrder | Denied | None:
         """Judge a signal and store what follows, once: an intent, or the refusal. None: it was consumed before."""
         signal, signal_id = _with_uuids(signal)
-        async with self._one_at_a_time, self._engine.begin() as connection:
+        async with self._transaction() as connection:
             if not await self._repository.take_signal(connection, signal, signal_id):
                 return None
             books = await self._repository.books(connection)
@@ -215,7 +243,7 @@ class Ledger:
 
     async def store_exit(self, decision: ExitDecision, picture: BookPicture) -> StoredOrder | None:
         """Store a protective exit's intent with the position's marks; None when nothing is free to be sold."""
-        async with self._one_at_a_time:
+        async with self._transaction() as connection:
             position, rules = self.position, self._rules()
             if position is None:
                 return None
@@ -233,12 +261,11 @@ class Ledger:
                 size=size,
                 exit_reason=decision.reason,
             )
-            async with self._engine.begin() as connection:
-                await self._repository.store_protection(connection, position)
-                await self._repository.insert_intent(connection, intent, position.round_trip_id, decision.detail)
-            stored = StoredOrder(intent=intent, round_trip_id=position.round_trip_id)
-            self.open_orders[intent_id] = stored
-            return stored
+            await self._repository.store_protection(connection, position)
+            await self._repository.insert_intent(connection, intent, position.round_trip_id, decision.detail)
+        stored = StoredOrder(intent=intent, round_trip_id=position.round_trip_id)
+        self.open_orders[intent_id] = stored
+        return stored
 
     def mark(self, position: Position) -> bool:
         """Take over newer protective marks of the open position; True if they changed."""
@@ -264,17 +291,16 @@ class Ledger:
         Raises:
             LedgerError: a fill contradicts the ledger; nothing was stored.
         """
-        async with self._one_at_a_time:
-            async with self._engine.begin() as connection:
-                books = await self._repository.books(connection)
-                current = await self._repository.lock_order(connection, stored.intent.intent_id)
-                booked = None
-                if current.intent.state.is_open:
-                    booked = await self._book_fills(connection, current, report, books)
-                    books = booked.books
-                self.day = await self._repository.day(connection, limits.utc_day(clock.now_ms()))
-            self.open_orders.pop(stored.intent.intent_id, None)
-            self._mirror(books)
+        async with self._transaction() as connection:
+            books = await self._repository.books(connection)
+            current = await self._repository.lock_order(connection, stored.intent.intent_id)
+            booked = None
+            if current.intent.state.is_open:
+                booked = await self._book_fills(connection, current, report, books)
+                books = booked.books
+            self.day = await self._repository.day(connection, limits.utc_day(clock.now_ms()))
+        self.open_orders.pop(stored.intent.intent_id, None)
+        self._mirror(books)
         return booked
 
     async def _book_fills(
@@ -353,23 +379,28 @@ class Ledger:
     async def latch_loss(self, picture: BookPicture, settings: RiskSettings) -> None:
         """Store that the day's loss limit was hit, when it was."""
         today = limits.utc_day(clock.now_ms())
-        if self.day is None or limits.is_latched(self.day.latched_on, today):
+        if self.day is not None and self.day.day == today and not self._hits_limit(self.day, picture, settings):
             return
-        position = self.position
-        open_positions = [] if position is None else [(position, picture.best_bid)]
-        result = limits.day_result(self.day.realised, open_positions, settings.taker_fee)
-        if limits.next_loss_latch(self.day.latched_on, today, result, settings.max_daily_loss) is None:
+        if self.day is not None and limits.is_latched(self.day.latched_on, today):
             return
-        assert result is not None, "an unknown result latches nothing"
-        async with self._one_at_a_time, self._engine.begin() as connection:
-            # Counted anew: the mirror may be of yesterday.
+        async with self._transaction() as connection:
             day = await self._repository.day(connection, today)
-            result = limits.day_result(day.realised, open_positions, settings.taker_fee)
-            if limits.next_loss_latch(day.latched_on, today, result, settings.max_daily_loss) is not None:
-                assert result is not None
+            result = self._hits_limit(day, picture, settings)
+            if result is not None:
                 await self._repository.latch_loss(connection, today, result)
                 log.warning("daily_loss_limit", result=str(result), limit=str(settings.max_daily_loss))
-            self.day = await self._repository.day(connection, today)
+                day = await self._repository.day(connection, today)
+            self.day = day
+
+    def _hits_limit(self, day: Day, picture: BookPicture, settings: RiskSettings) -> Decimal | None:
+        """The day's result if it latches the loss limit anew; else None."""
+        position = self.position
+        open_positions = [] if position is None else [(position, picture.best_bid)]
+        result = limits.day_result(day.realised, open_positions, settings.taker_fee)
+        if limits.is_latched(day.latched_on, day.day):
+            return None
+        latched = limits.next_loss_latch(day.latched_on, day.day, result, settings.max_daily_loss)
+        return None if latched is None else result
 
     def _mirror(self, books: Books) -> None:
         self.account = books.account

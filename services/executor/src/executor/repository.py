@@ -53,8 +53,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """What the limits count, from stored rows of this ledger. Times are milliseconds since the epoch."""
+    """What the limits count on one UTC day, from stored rows of this ledger."""
 
+    day: date
     trades: int
     realised: Decimal
     latched_on: date | None
@@ -492,6 +493,7 @@ class Repository:
             .limit(1)
         )
         return Day(
+            day=day,
             trades=trades or 0,
             realised=realised or Decimal(0),
             latched_on=latched_on,

@@ -22,7 +22,7 @@ from btc_shared.streams import Retry
 from executor.domain.denied import Denied
 from executor.domain.exits import ExitDecision, judge, needs_confirmation, retry_alerts, retry_delay_ms
 from executor.domain.ledger import Booked
-from executor.domain.position import LedgerError, Position
+from executor.domain.position import LedgerError
 from executor.ledger import Circumstances, Ledger
 from executor.market import Market
 from executor.repository import StoredOrder
@@ -47,6 +47,18 @@ exit_seconds = Histogram(
 )
 for _outcome in ("intent", "repeated", *Refusal):
     signals_judged.labels(_outcome)
+
+
+class _Retry:
+    """When an exit that was refused may be tried again."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+        self.next_at = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        return monotonic() >= self.next_at
 
 
 class Trader:
@@ -80,8 +92,10 @@ class Trader:
         self._orders: set[asyncio.Task[None]] = set()
         self._last_bid: Decimal | None = None
         self._marks_changed = asyncio.Event()
-        self._exit_refusals = 0
-        self._next_exit_at = 0.0
+        self._judging = asyncio.Lock()
+        self._trusted: BookPicture | None = None
+        # Of partial exits and of the others: one that fails must not delay the other kind.
+        self._retries = {True: _Retry(), False: _Retry()}
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # Start and end
@@ -98,6 +112,11 @@ class Trader:
             position=str(position.size) if position else "0",
             trades=self._ledger.account.totals.trades,
         )
+
+    @property
+    def orders_under_way(self) -> frozenset[asyncio.Task[None]]:
+        """Orders that have not ended yet."""
+        return frozenset(self._orders)
 
     async def finish(self, grace_secs: float) -> None:
         """Wait for orders that are under way; what does not end in time is found by the next start."""
@@ -141,6 +160,8 @@ class Trader:
 
     async def review(self) -> None:
         """Judge the open position by the newest picture once more, read over REST when the stream is silent."""
+        if self._ledger.uncertain:
+            await self._resolve_unaccounted()
         if self._ledger.position is None:
             return
         age_secs = self._market.age_secs()
@@ -152,9 +173,15 @@ class Trader:
                 )
                 return
             self._market.offer(picture)
-        newest = self._market.newest
-        if newest is not None:
-            await self._judge(newest)
+            self._trusted = picture
+        if self._trusted is not None:
+            await self._judge(self._trusted)
+
+    async def _resolve_unaccounted(self) -> None:
+        """An order whose intent may have been stored while the connection broke was never sent: end it."""
+        for stored in await self._ledger.unaccounted():
+            log.warning("order_unaccounted", client_oid=stored.intent.client_oid)
+            await self._book(stored, await self._found_out(stored.intent.client_oid))
 
     async def _confirmed(self, picture: BookPicture) -> BookPicture:
         """The picture, or a newer one over REST when its bid jumped; without an answer in time the jump counts."""
@@ -179,28 +206,30 @@ class Trader:
         return read
 
     async def _judge(self, picture: BookPicture) -> None:
-        position, rules = self._ledger.position, self._rules()
-        if position is None or rules is None or not (self._ledger.converged and self._is_leader()):
-            return
-        judgement = judge(
-            position,
-            picture.best_bid,
-            rules,
-            self._settings(),
-            partial_blocked=self._partial_blocked(position),
-        )
-        if self._ledger.mark(judgement.position):
-            self._marks_changed.set()
-        if judgement.exit is not None and monotonic() >= self._next_exit_at:
-            await self._exit(judgement.exit, picture)
+        self._trusted = picture
+        async with self._judging:
+            position, rules = self._ledger.position, self._rules()
+            if position is None or rules is None or not (self._ledger.converged and self._is_leader()):
+                return
+            judgement = judge(
+                position, picture.best_bid, rules, self._settings(), partial_blocked=self._partial_blocked()
+            )
+            if self._ledger.mark(judgement.position):
+                self._marks_changed.set()
+            due = judgement.exit
+            if due is not None and self._retry_of(due.reason).is_due:
+                await self._exit(due, picture)
         await self._ledger.latch_loss(picture, self._settings())
 
-    def _partial_blocked(self, position: Position) -> bool:
+    def _retry_of(self, reason: ExitReason | None) -> _Retry:
+        return self._retries[reason is ExitReason.PARTIAL_EXIT]
+
+    def _partial_blocked(self) -> bool:
         """A partial exit that is under way, or was refused and must wait, does not hide the trailing stop."""
         under_way = any(
             stored.intent.exit_reason is ExitReason.PARTIAL_EXIT for stored in self._ledger.open_orders.values()
         )
-        return under_way or monotonic() < self._next_exit_at
+        return under_way or not self._retry_of(ExitReason.PARTIAL_EXIT).is_due
 
     async def _exit(self, decision: ExitDecision, picture: BookPicture) -> None:
         started = monotonic()
@@ -212,7 +241,7 @@ class Trader:
             # Intent before action: without the database nothing is sent. The next price tries again.
             exits_blocked.labels("exit_blocked_database").inc()
             log.error("exit_blocked_database", reason=decision.reason, detail=decision.detail, error=repr(error))
-            self._next_exit_at = monotonic() + 1
+            self._retry_of(decision.reason).next_at = monotonic() + 1
             return
         if stored is None:
             return
@@ -306,6 +335,8 @@ class Trader:
         if booked is not None and report.fills:
             self._log_trade(booked)
             await self._announce(_execution(stored, booked, report))
+            if self._trusted is not None:
+                await self._ledger.latch_loss(self._trusted, self._settings())
 
     def _count_refusals(self, stored: StoredOrder, report: OrderReport) -> None:
         """An exit that sold nothing is tried again after 0, 1, 2, 4 … 30 s."""
@@ -313,16 +344,18 @@ class Trader:
             if not report.fills:
                 log.warning("entry_failed", code=report.error_code, message=report.error_message)
             return
+        retry = self._retry_of(stored.intent.exit_reason)
         if report.fills:
-            self._exit_refusals, self._next_exit_at = 0, 0.0
+            retry.refusals, retry.next_at = 0, 0.0
             return
-        self._exit_refusals += 1
-        delay_ms = retry_delay_ms(self._exit_refusals)
-        self._next_exit_at = monotonic() + delay_ms / 1_000
-        tell = log.error if retry_alerts(self._exit_refusals + 1) else log.warning
+        retry.refusals += 1
+        delay_ms = retry_delay_ms(retry.refusals)
+        retry.next_at = monotonic() + delay_ms / 1_000
+        tell = log.error if retry_alerts(retry.refusals + 1) else log.warning
         tell(
             "exit_refused",
-            refusals=self._exit_refusals,
+            reason=stored.intent.exit_reason,
+            refusals=retry.refusals,
             retry_in_ms=delay_ms,
             code=report.error_code,
             message=report.error_message,
