@@ -271,6 +271,8 @@ def test_a_manual_close_asks_for_a_position_and_no_order_in_flight_only() -> Non
         ({"confidence": D("0.599999999")}, "low_confidence"),
         ({"confidence": D("0.5999999999")}, None),  # rounded to 1e-9 before it is compared
         ({"confidence": D(0.6)}, None),  # the float's binary digits do not decide
+        ({"confidence": D(1)}, None),
+        ({"confidence": D(0)}, "low_confidence"),
         ({"confidence": D("1.1")}, "invalid_signal"),
         ({"confidence": D("-0.1")}, "invalid_signal"),
         ({"confidence": D("NaN")}, "invalid_signal"),
@@ -335,6 +337,9 @@ def test_every_refusal_has_a_sentence(name: str) -> None:
         ({"degraded": ("no feed", "no disk")}, "degraded: no feed; no disk"),
         ({"trades_today": 16}, "16 trades today (UTC); 15 are allowed"),
         ({"confidence": None, "signal_id": None}, "the signal lacks: id, confidence"),
+        ({"signal_action": Action.HOLD}, "the signal says HOLD; expected BUY"),
+        ({"signal_venue": "practice"}, "the signal is for practice dry; in effect is kucoin dry"),
+        ({"signal_symbol": "ETH-USDT"}, "the signal is for ETH-USDT; the exchange's rules are known for BTC-USDT"),
     ],
 )
 def test_the_sentences_name_the_numbers(changes: dict[str, Any], words: str) -> None:
