@@ -120,6 +120,9 @@ class Bench:
     def is_long(self) -> bool:
         return self.ledger.position is not None
 
+    def is_uncertain(self) -> bool:
+        return self.ledger.uncertain
+
     async def _read_book(self) -> BookPicture | None:
         self.reads += 1
         return self.read
@@ -287,11 +290,11 @@ async def test_an_intent_whose_commit_was_not_confirmed_is_ended_and_blocks_noth
     with pytest.raises(OperationalError):
         await bench.trader.on_signal(lost)
     monkeypatch.undo()
-    assert bench.ledger.uncertain
+    assert bench.is_uncertain()
     await bench.trader.on_signal(lost)  # delivered again: it was consumed
     await bench.trader.review()
     await bench.idle()
-    assert not bench.ledger.uncertain
+    assert not bench.is_uncertain()
     assert bench.venue.placed == []
     ((state,),) = await bench.rows("SELECT state FROM orders WHERE account = :account")
     assert state == "absent"

@@ -27,7 +27,7 @@ form{margin:0 0 .75rem}
 button,input{font:inherit;width:100%;padding:.75rem;border-radius:.5rem;border:1px solid var(--line)}
 input{background:var(--back);color:inherit;margin:.25rem 0 .5rem}
 button{background:var(--dry);color:#fff;border:0;font-weight:600;cursor:pointer}
-button.live{background:#c62828}button.warn{background:#9a6700}
+button.live{background:#c62828;color:#fff}button.warn{background:#9a6700;color:#fff}
 button.plain{background:none;color:inherit;border:1px solid var(--line)}
 button:disabled{opacity:.45;cursor:not-allowed}
 ul{margin:.25rem 0;padding-left:1.25rem}
