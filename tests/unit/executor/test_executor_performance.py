@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btc_shared.equity_curve import EquityPoint, max_drawdown, sharpe_ratio
 from executor.domain.limits import DAY_MS
-from executor.domain.performance import EquityPoint, max_drawdown, performance, sharpe_ratio
+from executor.domain.performance import performance
 from executor.domain.position import RoundTrip
 
 D = Decimal

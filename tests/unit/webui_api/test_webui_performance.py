@@ -1,4 +1,4 @@
-"""Performance figures against a recomputation that is plain to see, and against the backtest's definitions."""
+"""Performance figures against a recomputation that is plain to see."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,28 +10,22 @@ from hypothesis import strategies as st
 
 from btc_shared.clock import to_ms
 from btc_shared.codes import Mode
+from btc_shared.equity_curve import EquityPoint
 from btc_shared.figures import Ledger, Position, Totals
-from executor.domain import performance as backtest
 from webui_api.performance import (
     FirstTrade,
     History,
     Period,
     Result,
-    max_drawdown,
     performance,
     period_start,
     realised_curve,
-    sharpe_ratio,
 )
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
 FEE = Decimal("0.001")
 
-moments = st.integers(0, 40 * 86_400).map(lambda secs: NOW - timedelta(days=40) + timedelta(seconds=secs))
 money = st.decimals(-50, 50, places=2)
-curves = st.lists(st.tuples(moments, st.decimals(1, 2000, places=2)), min_size=1, max_size=40).map(
-    lambda points: sorted(points, key=lambda point: point[0])
-)
 
 
 def ledger(**changes: Any) -> Ledger:
@@ -60,39 +54,6 @@ def test_periods_begin_where_their_names_say(period: Period, start: datetime | N
     assert period_start(period, NOW) == start
 
 
-@given(curves)
-def test_the_drawdown_is_the_worst_of_all_pairs(curve: list[tuple[datetime, Decimal]]) -> None:
-    values = [value for _, value in curve]
-    pairs = [(early, late) for index, early in enumerate(values) for late in values[index:]]
-    fraction, usdt = max_drawdown(curve)
-    assert usdt == max(early - late for early, late in [*pairs, (Decimal(0), Decimal(0))])
-    assert fraction == pytest.approx(max(0.0, *(float((early - late) / early) for early, late in pairs)))
-
-
-@given(curves)
-def test_live_figures_and_backtests_have_one_definition(curve: list[tuple[datetime, Decimal]]) -> None:
-    points = [backtest.EquityPoint(time_ms=to_ms(moment), equity=value) for moment, value in curve]
-    fraction, usdt = max_drawdown(curve)
-    expected_fraction, expected_usdt = backtest.max_drawdown(points)
-    assert usdt == expected_usdt
-    assert fraction == pytest.approx(expected_fraction)
-    ours, theirs = sharpe_ratio(curve), backtest.sharpe_ratio(points)
-    assert (ours is None) == (theirs is None)
-    if ours is not None and theirs is not None:
-        assert ours == pytest.approx(theirs)
-
-
-def test_the_sharpe_ratio_is_of_daily_returns() -> None:
-    days = [NOW - timedelta(days=back) for back in (3, 2, 1, 0)]
-    curve = list(zip(days, (Decimal(1000), Decimal(1010), Decimal(1010), Decimal(999)), strict=True))
-    returns = [0.01, 0.0, 999 / 1010 - 1]
-    mean = sum(returns) / 3
-    deviation = (sum((each - mean) ** 2 for each in returns) / 2) ** 0.5
-    assert sharpe_ratio(curve) == pytest.approx(mean / deviation * 365**0.5)
-    assert sharpe_ratio(curve[:2]) is None
-    assert sharpe_ratio([(day, Decimal(1000)) for day in days]) is None
-
-
 @given(st.lists(st.tuples(st.floats(0, 500), money), max_size=20), st.sampled_from(list(Period)), money)
 def test_the_realised_curve_begins_before_and_ends_with_all_that_was_realised(
     results: list[tuple[float, Decimal]], period: Period, before: Decimal
@@ -114,9 +75,10 @@ def test_the_realised_curve_begins_before_and_ends_with_all_that_was_realised(
     if not curve:
         assert (start, first) == (None, None)
         return
-    assert curve[0][1] == 1000 + past
-    assert curve[-1] == (NOW, 1000 + past + realised)
-    assert [moment for moment, _ in curve] == sorted(moment for moment, _ in curve)
+    assert curve[0].equity == 1000 + past
+    assert curve[-1] == EquityPoint(time_ms=to_ms(NOW), equity=1000 + past + realised)
+    times = [point.time_ms for point in curve]
+    assert times == sorted(times)
     assert len(curve) == len(inside) + 2
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from btc_shared.service import StartError, every, run_as_leader, run_until, tole
 from btc_shared.settings import EngineSettings, RiskSettings
 from btc_shared.settings.runtime import RuntimeSettings, part
 from decision_engine.domain import TableRefusedError
+from decision_engine.domain.market_view import MAX_BAR_AGE_SECS
 from decision_engine.engine import Engine
 from decision_engine.repository import Repository
 from decision_engine.settings import DecisionEngineSettings
@@ -28,6 +30,8 @@ REFRESH_SECS = 2.0
 LEARN_SECS = 10.0
 PRUNE_SECS = 3_600.0
 SEED_BATCHES = 200
+# How long a start waits for a bar of the present.
+FRESH_BAR_SECS = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -65,16 +69,24 @@ class DecisionEngine:
         await run_as_leader(stop, self._settings, self._health, heartbeat, self._leadership, work)
 
     async def _prepare(self, stop: asyncio.Event) -> bool:
-        """Wait until the feed stored bars; False when `stop` came first."""
-        retry = streams.Retry()
+        """Wait until the feed stored bars, the newest ones too; False when `stop` came first.
+
+        A feed that begins stores a day of bars, oldest first: for a moment the last one is hours old. Bars that stay
+        old, because the exchange is away, are decided on after a while: such a decision says that they are.
+        """
+        retry, enough_at = streams.Retry(), monotonic() + FRESH_BAR_SECS
         while not stop.is_set():
             if await tolerating_outage(self._refresh()) and await tolerating_outage(self._load()):
-                if self._engine.bars:
+                if self._engine.bars and (self._has_fresh_bar() or monotonic() >= enough_at):
                     await self._seed_trades()
                     return True
                 log.info("waiting_for_bars")
             await retry.wait()
         return False
+
+    def _has_fresh_bar(self) -> bool:
+        closed_ms = self._engine.view.last_bar_close_ms
+        return closed_ms is not None and clock.now_ms() - closed_ms <= MAX_BAR_AGE_SECS * 1_000
 
     async def _load(self) -> None:
         try:

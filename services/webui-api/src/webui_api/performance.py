@@ -3,16 +3,15 @@
 Money is USDT, net of fees. Closed round trips are what wins, loses, and has an average, a best and a worst.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from itertools import pairwise
-from statistics import fmean, stdev
 
+from btc_shared.clock import to_ms
 from btc_shared.codes import Mode
+from btc_shared.equity_curve import EquityPoint, max_drawdown, sharpe_ratio
 from btc_shared.figures import Ledger, Totals, equity, unrealised_pnl
 
 DAYS_A_YEAR = 365  # the market never closes
@@ -110,9 +109,6 @@ class Learning:
     total_reward_bp: float = 0.0
 
 
-Curve = Sequence[tuple[datetime, Decimal]]
-
-
 def performance(
     ledger: Ledger,
     history: History,
@@ -147,7 +143,7 @@ def equity_at_start(ledger: Ledger, history: History) -> Decimal | None:
     return ledger.initial_balance + ledger.totals.realised_pnl - history.totals.realised_pnl
 
 
-def realised_curve(ledger: Ledger, history: History, period: Period, now: datetime) -> Curve:
+def realised_curve(ledger: Ledger, history: History, period: Period, now: datetime) -> Sequence[EquityPoint]:
     """Realised equity from the period's start (or the first trade ever, if later) to now, a point for each result.
 
     Open positions count at cost. Empty without an account or without any trade ever.
@@ -159,46 +155,11 @@ def realised_curve(ledger: Ledger, history: History, period: Period, now: dateti
         start = history.first_trade.executed_at if history.first_trade else None
     if value is None or start is None:
         return ()
-    points = [(start, value)]
+    points = [EquityPoint(time_ms=to_ms(start), equity=value)]
     for result in history.results:
         value += result.realised
-        points.append((result.at, value))
-    return [*points, (now, value)]
-
-
-def max_drawdown(curve: Curve) -> tuple[float | None, Decimal | None]:
-    """The largest fall from an earlier peak, as a fraction of that peak and in USDT; both None without points.
-
-    The two may belong to different falls. The fraction is None when no peak was above 0.
-    """
-    if not curve:
-        return None, None
-    peak, fraction, money = curve[0][1], None, _ZERO
-    for _, value in curve:
-        peak = max(peak, value)
-        money = max(money, peak - value)
-        if peak > 0:
-            fraction = max(fraction or _ZERO, (peak - value) / peak)
-    return (None if fraction is None else float(fraction)), money
-
-
-def sharpe_ratio(curve: Curve) -> float | None:
-    """Annualised Sharpe ratio of daily returns, risk-free rate 0: mean / sample standard deviation × √365.
-
-    A UTC day's value is its last point's; a day without points keeps the value of the day before. None with fewer
-    than two daily returns, without any variation, or when the equity is not above 0.
-    """
-    closes = {moment.date().toordinal(): float(value) for moment, value in curve}
-    if not closes or min(closes.values()) <= 0:
-        return None
-    daily: list[float] = []
-    for day in range(min(closes), max(closes) + 1):
-        daily.append(closes.get(day, daily[-1] if daily else 0.0))
-    returns = [after / before - 1 for before, after in pairwise(daily)]
-    if len(returns) < 2:
-        return None
-    deviation = stdev(returns)
-    return fmean(returns) / deviation * math.sqrt(DAYS_A_YEAR) if deviation > 0 else None
+        points.append(EquityPoint(time_ms=to_ms(result.at), equity=value))
+    return [*points, EquityPoint(time_ms=to_ms(now), equity=value)]
 
 
 def _buy_and_hold(
