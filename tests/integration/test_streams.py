@@ -110,3 +110,20 @@ async def test_market_data_is_read_from_now_on(redis: Any) -> None:
     async with asyncio.timeout(10):
         assert await waiting == ("books", picture(2))
     await reader.aclose()
+
+
+async def test_a_server_that_refuses_commands_ends_no_reader(redis: Any) -> None:
+    await streams.publish(redis, STREAM, signal(1), maxlen=100)
+    reader = streams.GroupReader(redis, STREAM, "executor", "one")
+    assert await take(reader, 1, ack=True) == [signal(1)]
+    await redis.set("kept", "x")
+    await redis.rename("kept", STREAM)  # now every command on the stream is refused with WRONGTYPE
+    waiting = asyncio.ensure_future(take(reader, 1, ack=True))
+    failures = streams.stream_errors.labels("read")
+    before = failures._value.get()
+    async with asyncio.timeout(10):
+        while failures._value.get() == before:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0)
+    await redis.delete(STREAM)
+    await streams.publish(redis, STREAM, signal(2), maxlen=100)
+    assert await waiting == [signal(2)]

@@ -107,12 +107,13 @@ class Heartbeat:
             await connection.execute(statement.on_conflict_do_update(index_elements=["venue", "service"], set_=values))
         self.last_success = clock.now()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Beat until `stop`; a database that is away is logged once per outage and tried again."""
+    async def run(self, stop: asyncio.Event, *, acting: Callable[[], bool] = lambda: True) -> None:
+        """Beat until `stop` while `acting`; a database that is away is logged once per outage and tried again."""
         failing = False
         while not stop.is_set():
             try:
-                await self.beat()
+                if acting():
+                    await self.beat()
                 failing = False
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 heartbeat_failures.inc()

@@ -1,9 +1,12 @@
 """The messages that services exchange over Redis streams, and the one place that encodes and decodes them.
 
 A stream entry has two fields: `kind` (which record) and `data` (the record as MessagePack). Decimals travel
-as text, so nothing is rounded. An entry that does not decode raises `UnknownMessageError`; readers put it on the
-dead-letter stream.
+as text, so nothing is rounded. An entry that does not decode, or that carries a number no market can have, raises
+`UnknownMessageError`; readers put it on the dead-letter stream.
 """
+
+from collections.abc import Iterable
+from decimal import Decimal
 
 import msgspec
 
@@ -75,6 +78,10 @@ _decoders: dict[bytes, msgspec.msgpack.Decoder[Message]] = {
 }
 
 
+# Beyond any price, size or turnover; what is smaller survives every conversion to float.
+_LARGEST = Decimal("1e15")
+
+
 class UnknownMessageError(ValueError):
     """A stream entry is not a message of ours: unknown kind, or fields that do not fit it."""
 
@@ -95,6 +102,34 @@ def decode(fields: dict[bytes, bytes]) -> Message:
     if decoder is None:
         raise UnknownMessageError(f"unknown kind {kind!r}: expected one of {sorted(_KINDS)}")
     try:
-        return decoder.decode(fields.get(DATA_FIELD, b""))
+        message = decoder.decode(fields.get(DATA_FIELD, b""))
     except msgspec.DecodeError as error:
         raise UnknownMessageError(f"malformed {kind!r} message: {error}") from error
+    if problem := _problem(message):
+        raise UnknownMessageError(f"impossible {kind!r} message: {problem}")
+    return message
+
+
+def _problem(message: Message) -> str | None:
+    """Why a market message cannot be true: a NaN that gets in here would end up in a mean, an order or a crash."""
+    if isinstance(message, BookPicture):
+        if not (message.bids and message.asks):
+            return "a side of the book is empty"
+        return _bad_number(number for level in (*message.bids, *message.asks) for number in (level.price, level.size))
+    if isinstance(message, TradeBatch):
+        if not message.trades:
+            return "there are no trades in it"
+        return _bad_number(number for trade in message.trades for number in (trade.price, trade.size))
+    if isinstance(message, CandleUpdate):
+        bar = message.candle
+        prices, amounts = (bar.open, bar.high, bar.low, bar.close), (bar.volume, bar.turnover)
+        # A minute without trades has a volume of 0.
+        return _bad_number(prices) or _bad_number(amount for amount in amounts if amount.is_signed() or amount)
+    return None
+
+
+def _bad_number(numbers: Iterable[Decimal]) -> str | None:
+    for number in numbers:
+        if not (number.is_finite() and 0 < number < _LARGEST):
+            return f"a price or size is {number}: must be above 0 and below {_LARGEST}"
+    return None

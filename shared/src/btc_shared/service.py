@@ -91,6 +91,7 @@ class HttpServer:
                 lifespan="off",
                 timeout_graceful_shutdown=SHUTDOWN_GRACE_SECS,
                 server_header=False,
+                proxy_headers=False,  # the audit's "from where" is the peer, not what a header claims
             )
         )
         self._host, self._requested_port = host, port
@@ -117,6 +118,18 @@ class HttpServer:
         await self._server.shutdown()
 
 
+async def _set_when_over(over: asyncio.Event, stop: asyncio.Event, leadership: Leadership) -> None:
+    """Set `over` when `stop` is set or the lead is lost."""
+    waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(leadership.watch())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        over.set()
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+
 def _bind(host: str, port: int) -> socket.socket:
     """A bound socket; uvicorn's own way ends the process without a word when the port is taken."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -135,11 +148,13 @@ async def run_as_leader(
     health: Health,
     heartbeat: Heartbeat,
     leadership: Leadership,
-    work: Callable[[], Awaitable[None]],
+    work: Callable[[asyncio.Event], Awaitable[None]],
 ) -> None:
-    """Serve `/health` at once; when this process leads, beat and do `work`, until `stop`.
+    """Serve `/health` at once; whenever this process leads, beat and do `work`, until `stop`.
 
-    A process that stands by does not beat: the heartbeat is the acting one's.
+    `work` has to end soon after its event is set, because of `stop` or because the lead was lost. It is begun anew when
+    the lead is won again, and has to start like after a crash. A process that stands by does not beat: the heartbeat
+    is the acting one's.
     """
     health.add(
         "leader",
@@ -148,13 +163,20 @@ async def run_as_leader(
 
     async def beat() -> None:
         await leadership.acquired.wait()
-        await heartbeat.run(stop)
+        await heartbeat.run(stop, acting=lambda: leadership.held)
 
     async with HttpServer(Starlette(routes=health.routes()), settings.bind_host, settings.port):
         beating = asyncio.create_task(beat())
         try:
-            if await leadership.acquire(stop):
-                await work()
+            while await leadership.acquire(stop):
+                over = asyncio.Event()
+                watching = asyncio.create_task(_set_when_over(over, stop, leadership))
+                try:
+                    await work(over)
+                finally:
+                    watching.cancel()
+                    await asyncio.wait([watching])
+                    await leadership.release()
         finally:
             await leadership.release()
             beating.cancel()
@@ -182,7 +204,7 @@ async def every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
 
 
 async def run_until(stop: asyncio.Event, *works: Awaitable[None]) -> None:
-    """Do `works` side by side until `stop` is set, then cancel them; the first that fails ends all and is raised.
+    """Do `works` side by side until `stop` is set or one of them ends, then cancel the rest; a failure is raised.
 
     A cancellation is repeated until it is obeyed: `asyncio.wait_for` of Python 3.11, which redis-py uses, drops one
     that arrives in the very moment in which what it waits for is done.

@@ -13,7 +13,6 @@ from typing import Any, cast
 import structlog
 from prometheus_client import Counter
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from btc_shared.messages import Message, UnknownMessageError, decode, encode
@@ -170,17 +169,15 @@ class GroupReader:
             try:
                 entries = await self._next(pending_from)
                 retry.reset()
-            except ResponseError as error:
-                if not str(error).startswith("NOGROUP"):
-                    raise
-                await self._create_group(retry)
-                pending_from = b"0"
-                continue
             except (RedisError, OSError) as error:
+                # Whatever the server answers, it must not end the process: exits go on without Redis.
+                pending_from = b"0"
+                if isinstance(error, ResponseError) and str(error).startswith("NOGROUP"):
+                    await self._create_group(retry)
+                    continue
                 stream_errors.labels("read").inc()
                 log.warning("stream_read_failed", streams=[self._stream], error=repr(error))
                 await retry.wait()
-                pending_from = b"0"
                 continue
             if pending_from is not None:
                 pending_from = entries[-1][0] if entries else None
@@ -212,9 +209,9 @@ class GroupReader:
             # From the stream's beginning: what waited there is delivered; effects are idempotent.
             await self._redis.xgroup_create(self._stream, self._group, id="0", mkstream=True)
             log.info("consumer_group_created", stream=self._stream, group=self._group)
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
-        except (RedisConnectionError, OSError) as error:
+        except (RedisError, OSError) as error:
+            if isinstance(error, ResponseError) and "BUSYGROUP" in str(error):
+                return
+            stream_errors.labels("create_group").inc()
             log.warning("consumer_group_not_created", stream=self._stream, error=repr(error))
             await retry.wait()

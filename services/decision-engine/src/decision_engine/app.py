@@ -62,9 +62,9 @@ class DecisionEngine:
     async def run(self, stop: asyncio.Event) -> None:
         heartbeat = Heartbeat(self._database, self._settings.venue, self._health, details=self._details)
 
-        async def work() -> None:
-            if await self._prepare(stop):
-                await self._follow(stop)
+        async def work(over: asyncio.Event) -> None:
+            if await self._prepare(over):
+                await self._follow(over)
 
         await run_as_leader(stop, self._settings, self._health, heartbeat, self._leadership, work)
 
@@ -111,7 +111,6 @@ class DecisionEngine:
     async def _follow(self, stop: asyncio.Event) -> None:
         await run_until(
             stop,
-            self._leadership_lost(),
             self._read_market(),
             self._read_executions(),
             self._decide(),
@@ -119,10 +118,6 @@ class DecisionEngine:
             every(REFRESH_SECS, self._refresh),
             every(PRUNE_SECS, self._prune),
         )
-
-    async def _leadership_lost(self) -> None:
-        await self._leadership.watch()
-        raise RuntimeError("leadership lost: starting anew")
 
     async def _read_market(self) -> None:
         venue, symbol = self._settings.venue, self._settings.symbol
@@ -197,7 +192,7 @@ class DecisionEngine:
             "bars": self._engine.bars,
             "episodes": self._engine.table.episodes,
             "settings_version": self._runtime.version,
-            "problems": list(self._runtime.problems),
+            "problems": list(self._runtime.engine_problems),
         }
 
 

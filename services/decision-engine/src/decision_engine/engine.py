@@ -136,7 +136,8 @@ class Engine:
         """Take trades whatever their age: their own times say how fresh they are."""
         view = self._with_tau()
         for trade in batch.trades:
-            view = view.with_trade(trade)
+            if trade.symbol == self._symbol:
+                view = view.with_trade(trade)
         self._view = view
 
     async def on_candle(self, update: CandleUpdate) -> None:

@@ -5,7 +5,9 @@ import contextlib
 from typing import Any
 
 import structlog
+from prometheus_client import Gauge
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from btc_shared import clock, streams
@@ -33,12 +35,16 @@ PAPER_ACCOUNT = "paper"
 CONTROL_SECS = 1.0
 REVIEW_SECS = 1.0
 PREFLIGHT_SECS = 60.0
+AUDIT_SECS = 60.0
 RULES_SECS = 1.0
 REST_TIMEOUT_SECS = 2.0
 SHUTDOWN_GRACE_SECS = 5.0
 LIVE_IS_ABSENT = "this version trades simulated money only: the adapter that sends orders to KuCoin is not part of it"
 
 log = structlog.get_logger(__name__)
+unwatched_position = Gauge(
+    "executor_position_unwatched", "1 while a position was last seen open and cannot be judged: no lead, or no database"
+)
 
 
 class Executor:
@@ -56,23 +62,28 @@ class Executor:
         self._control: Control | None = None
         self._market = Market()
         self._leadership = Leadership(engine, f"executor|{settings.venue}|{PAPER_ACCOUNT}|{self.ledger_key.mode}")
-        self._ledger = Ledger(engine, self._repository, self._known_rules)
-        venue = PaperVenue(self._market, self._known_rules, self._risk, self._balances, self._read_book)
+        self._had_position = False
+        self._begin_anew()
+        self._health = Health(ServiceName.EXECUTOR)
+        self._health.add("recovered", self._recovered_check)
+        self._health.add("market", self._market_check)
+        self._health.add("ledger", self._ledger_check)
+        unwatched_position.set_function(lambda: float(self._position_is_unwatched()))
+
+    def _begin_anew(self) -> None:
+        """Forget everything that memory holds of the ledger: what is true is in the database."""
+        self._ledger = Ledger(self._engine, self._repository, self._known_rules)
         self._trader = Trader(
             ledger=self._ledger,
             market=self._market,
-            venue=venue,
+            venue=PaperVenue(self._market, self._known_rules, self._risk, self._balances, self._read_book),
             rules=lambda: self._rules,
             settings=self._risk,
             read_book=self._read_book,
             announce=self._announce,
             is_leader=lambda: self._leadership.held,
-            problems=lambda: self._runtime.problems,
+            problems=lambda: self._runtime.risk_problems,
         )
-        self._health = Health(ServiceName.EXECUTOR)
-        self._health.add("recovered", self._recovered_check)
-        self._health.add("market", self._market_check)
-        self._health.add("ledger", self._ledger_check)
 
     async def run(self, stop: asyncio.Event) -> None:
         heartbeat = Heartbeat(
@@ -83,10 +94,11 @@ class Executor:
             details=self._details,
         )
 
-        async def work() -> None:
+        async def work(over: asyncio.Event) -> None:
+            self._begin_anew()
             try:
-                if await self._prepare(stop):
-                    await self._trade(stop)
+                if await self._prepare(over):
+                    await self._trade(over)
             finally:
                 await self._trader.finish(SHUTDOWN_GRACE_SECS)
 
@@ -114,19 +126,15 @@ class Executor:
     async def _trade(self, stop: asyncio.Event) -> None:
         await run_until(
             stop,
-            self._leadership_lost(),
             self._failed_order(),
             self._read_market(),
             self._read_signals(),
             every(REVIEW_SECS, self._trader.review),
             every(CONTROL_SECS, self._refresh),
             every(PREFLIGHT_SECS, self._store_preflight),
+            every(AUDIT_SECS, self._ledger.audit),
             self._trader.keep_marks_stored(),
         )
-
-    async def _leadership_lost(self) -> None:
-        await self._leadership.watch()
-        raise RuntimeError("leadership lost: starting anew, which is recovery")
 
     async def _failed_order(self) -> None:
         await self._trader.failure
@@ -143,10 +151,17 @@ class Executor:
         reader = streams.GroupReader(self._redis, stream, GROUP, GROUP)
         async for entry_id, message in reader:
             if isinstance(message, Signal):
-                retry = streams.Retry()
-                while not await tolerating_outage(self._trader.on_signal(message)):
-                    await retry.wait()
+                await self._judge_signal(message)
             await reader.ack(entry_id)
+
+    async def _judge_signal(self, signal: Signal) -> None:
+        retry = streams.Retry()
+        try:
+            while not await tolerating_outage(self._trader.on_signal(signal)):
+                await retry.wait()
+        except DataError as error:
+            # Something that the database cannot even store: it must not come back for ever.
+            log.error("signal_impossible", signal_id=signal.signal_id, error=repr(error.orig))
 
     async def _refresh(self) -> None:
         async with self._engine.connect() as connection:
@@ -200,8 +215,15 @@ class Executor:
         fresh = age_secs <= self._runtime.risk.max_market_age
         return Check(fresh, f"order book {age_secs:.1f} s old", critical=False)
 
+    def _position_is_unwatched(self) -> bool:
+        """A position was open when this process last knew, and nobody judges it now."""
+        acting = self._leadership.held and self._ledger.converged
+        if acting or self._ledger.position is not None:
+            self._had_position = self._ledger.position is not None
+        return self._had_position and not acting
+
     def _ledger_check(self) -> Check:
-        problems = (*self._ledger.degraded, *self._runtime.problems)
+        problems = (*self._ledger.degraded, *self._runtime.risk_problems)
         return Check(not problems, "; ".join(problems) or "in order", critical=False)
 
     def _details(self) -> dict[str, Any]:

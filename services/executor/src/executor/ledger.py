@@ -6,7 +6,7 @@ should ever act. Only the protective marks (high, armed, partial done) may be ne
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -73,8 +73,7 @@ class Ledger:
     @property
     def committed(self) -> Decimal:
         """What open and unknown sells may still take of the position, in BTC."""
-        sizes = (stored.intent.size for stored in self.open_orders.values() if stored.intent.side is Side.SELL)
-        return sum((size for size in sizes if size is not None), ZERO)
+        return _committed(self.open_orders.values())
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -103,10 +102,20 @@ class Ledger:
             self.day = await self._repository.day(connection, limits.utc_day(clock.now_ms()))
         self._mirror(books)
         self.open_orders = {stored.intent.intent_id: stored for stored in orders}
+        self._compare(books, fills)
+        return orders
+
+    async def audit(self) -> None:
+        """Compare the position with the fills, from stored rows."""
+        async with self._transaction() as connection:
+            books = await self._repository.books(connection)
+            fills = await self._repository.sum_of_fills(connection)
+        self._compare(books, fills)
+
+    def _compare(self, books: Books, fills: Decimal) -> None:
         held = books.holding.size + books.holding.dust
         if held != fills:
             self.degrade(f"position and dust are {held}, but the fills sum up to {fills}")
-        return orders
 
     async def unaccounted(self) -> list[StoredOrder]:
         """Stored orders without an end that this process does not know of; it knows of them from now on."""
@@ -214,7 +223,7 @@ class Ledger:
         else:
             position = books.holding.position
             assert position is not None, "the gates refuse a sell without a position"
-            size = self._sellable(position, position.size, picture, rules)
+            size = _sellable(position, position.size, self.committed, picture, rules)
             if size == 0:
                 return Denied(code=Refusal.NO_POSITION, detail=f"nothing of {position.size} can be sold now")
             intent = msgspec.convert({**common, "side": Side.SELL, "size": size, "exit_reason": "signal"}, Intent)
@@ -229,25 +238,21 @@ class Ledger:
             return Denied(code=Refusal.ORDER_IN_FLIGHT, detail="another order of this ledger is open in the database")
         return stored
 
-    def _sellable(self, position: Position, wanted: Decimal, picture: BookPicture, rules: SymbolRules) -> Decimal:
-        return sell_size(
-            wanted,
-            position_size=position.size,
-            committed=self.committed,
-            available_base=None,
-            best_bid=picture.best_bid,
-            rules=rules,
-        )
-
     # Exits
 
     async def store_exit(self, decision: ExitDecision, picture: BookPicture) -> StoredOrder | None:
         """Store a protective exit's intent with the position's marks; None when nothing is free to be sold."""
         async with self._transaction() as connection:
-            position, rules = self.position, self._rules()
+            # From the locked rows: an executor that lost its lead without knowing must not sell a second time.
+            books, rules = await self._repository.books(connection), self._rules()
+            position = self._newest_marks(books.holding).position
+            committed = _committed(await self._repository.open_orders(connection))
+            if _round_trip_id(position) != _round_trip_id(self.position):
+                self.degrade("the stored position is not the one that was judged: another process changed it")
+                return None
             if position is None:
                 return None
-            size = self._sellable(position, decision.size, picture, rules)
+            size = _sellable(position, decision.size, committed, picture, rules)
             if size == 0:
                 return None
             intent_id = uuid.uuid4().hex
@@ -411,6 +416,28 @@ class Ledger:
         if known is None or holding.position is None or known.round_trip_id != holding.position.round_trip_id:
             return holding
         return msgspec.structs.replace(holding, position=_with_marks(holding.position, known))
+
+
+def _round_trip_id(position: Position | None) -> str | None:
+    return None if position is None else position.round_trip_id
+
+
+def _committed(orders: Iterable[StoredOrder]) -> Decimal:
+    sizes = (stored.intent.size for stored in orders if stored.intent.side is Side.SELL)
+    return sum((size for size in sizes if size is not None), ZERO)
+
+
+def _sellable(
+    position: Position, wanted: Decimal, committed: Decimal, picture: BookPicture, rules: SymbolRules
+) -> Decimal:
+    return sell_size(
+        wanted,
+        position_size=position.size,
+        committed=committed,
+        available_base=None,  # the paper account holds exactly what the ledger says
+        best_bid=picture.best_bid,
+        rules=rules,
+    )
 
 
 def _with_marks(position: Position, newer: Position) -> Position:

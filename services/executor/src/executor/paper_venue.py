@@ -18,6 +18,7 @@ from executor.market import Market
 from executor.venue import MarketOrder, OrderReport
 
 NO_MARKET = "paper_no_market"
+NEXT_PICTURE_SECS = 0.5
 
 
 class PaperVenue:
@@ -40,8 +41,9 @@ class PaperVenue:
         self._balances, self._read_book = balances, read_book
 
     async def place(self, order: MarketOrder) -> OrderReport:
+        sent_at_ms = clock.now_ms()
         await asyncio.sleep(float(self._settings().dry_latency))
-        book = await self._book()
+        book = await self._book(sent_at_ms)
         if book is None:
             return self._rejected(order, NO_MARKET, "there is no fresh order book to fill against")
         quote, base = self._balances()
@@ -81,11 +83,16 @@ class PaperVenue:
     async def look_up(self, client_oid: str) -> OrderReport | None:
         return None
 
-    async def _book(self) -> BookPicture | None:
-        age_secs = self._market.age_secs()
-        if age_secs is not None and age_secs <= self._settings().max_market_age:
-            return self._market.newest
-        return await self._read_book()
+    async def _book(self, sent_at_ms: int) -> BookPicture | None:
+        """The newest book, if it came after the order was sent; else the next one, else a read over REST."""
+        newest = self._market.newest
+        if newest is not None and newest.received_at_ms >= sent_at_ms:
+            return newest
+        try:
+            async with asyncio.timeout(NEXT_PICTURE_SECS):
+                return await self._market.next_picture()
+        except TimeoutError:
+            return await self._read_book()
 
     @staticmethod
     def _rejected(order: MarketOrder, code: str, message: str) -> OrderReport:

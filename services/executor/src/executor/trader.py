@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import SQLAlchemyError
 
-from btc_shared.codes import ExitReason, IntentState, Refusal, Side
+from btc_shared.codes import ExitReason, IntentState, Refusal
 from btc_shared.db.engine import is_connection_lost
 from btc_shared.messages import Execution, Signal
 from btc_shared.records import BookPicture, SymbolRules
@@ -29,6 +29,8 @@ from executor.repository import StoredOrder
 from executor.venue import MarketOrder, OrderReport, UnknownOutcomeError, Venue
 
 CONFIRMATION_SECS = 1.0
+# Not a setting: how long exits may go without a price must not depend on when entries are allowed.
+EXIT_MARKET_AGE_SECS = 10.0
 LOOK_UP_SECS = 5.0
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ exit_seconds = Histogram(
     "From judging a price to the exit's stored intent",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
 )
+exits_blocked.labels("exit_blocked_database")
 for _outcome in ("intent", "repeated", *Refusal):
     signals_judged.labels(_outcome)
 
@@ -93,7 +96,9 @@ class Trader:
         self._last_bid: Decimal | None = None
         self._marks_changed = asyncio.Event()
         self._judging = asyncio.Lock()
-        self._trusted: BookPicture | None = None
+        # The last confirmed picture, and the round trip that it was judged for: no position is judged by a price
+        # from before it was opened.
+        self._trusted: tuple[str, BookPicture] | None = None
         # Of partial exits and of the others: one that fails must not delay the other kind.
         self._retries = {True: _Retry(), False: _Retry()}
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -162,10 +167,11 @@ class Trader:
         """Judge the open position by the newest picture once more, read over REST when the stream is silent."""
         if self._ledger.uncertain:
             await self._resolve_unaccounted()
-        if self._ledger.position is None:
+        position = self._ledger.position
+        if position is None:
             return
         age_secs = self._market.age_secs()
-        if age_secs is None or age_secs > self._settings().max_market_age:
+        if age_secs is None or age_secs > EXIT_MARKET_AGE_SECS:
             picture = await self._read_book()
             if picture is None:
                 log.warning(
@@ -173,9 +179,9 @@ class Trader:
                 )
                 return
             self._market.offer(picture)
-            self._trusted = picture
-        if self._trusted is not None:
-            await self._judge(self._trusted)
+            await self._judge(picture)
+        elif self._trusted is not None and self._trusted[0] == position.round_trip_id:
+            await self._judge(self._trusted[1])
 
     async def _resolve_unaccounted(self) -> None:
         """An order whose intent may have been stored while the connection broke was never sent: end it."""
@@ -206,11 +212,11 @@ class Trader:
         return read
 
     async def _judge(self, picture: BookPicture) -> None:
-        self._trusted = picture
         async with self._judging:
             position, rules = self._ledger.position, self._rules()
             if position is None or rules is None or not (self._ledger.converged and self._is_leader()):
                 return
+            self._trusted = (position.round_trip_id, picture)
             judgement = judge(
                 position, picture.best_bid, rules, self._settings(), partial_blocked=self._partial_blocked()
             )
@@ -335,16 +341,20 @@ class Trader:
         if booked is not None and report.fills:
             self._log_trade(booked)
             await self._announce(_execution(stored, booked, report))
-            if self._trusted is not None:
-                await self._ledger.latch_loss(self._trusted, self._settings())
+            newest = self._market.newest
+            if newest is not None:
+                await self._ledger.latch_loss(newest, self._settings())
 
     def _count_refusals(self, stored: StoredOrder, report: OrderReport) -> None:
-        """An exit that sold nothing is tried again after 0, 1, 2, 4 … 30 s."""
-        if stored.intent.side is not Side.SELL:
+        """A protective exit that sold nothing is tried again after 0, 1, 2, 4 … 30 s; others wait for their signal."""
+        reason = stored.intent.exit_reason
+        if reason is None:
+            self._retries = {True: _Retry(), False: _Retry()}
+        if reason is None or not reason.is_protective:
             if not report.fills:
-                log.warning("entry_failed", code=report.error_code, message=report.error_message)
+                log.warning("order_failed", side=stored.intent.side, code=report.error_code, why=report.error_message)
             return
-        retry = self._retry_of(stored.intent.exit_reason)
+        retry = self._retry_of(reason)
         if report.fills:
             retry.refusals, retry.next_at = 0, 0.0
             return
@@ -354,7 +364,7 @@ class Trader:
         tell = log.error if retry_alerts(retry.refusals + 1) else log.warning
         tell(
             "exit_refused",
-            reason=stored.intent.exit_reason,
+            reason=reason,
             refusals=retry.refusals,
             retry_in_ms=delay_ms,
             code=report.error_code,

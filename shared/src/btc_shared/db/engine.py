@@ -6,6 +6,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 # What an unreachable, restarting or overloaded server raises: try again later, it is not a bug.
+LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 2_000, 10_000
 DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 
 
@@ -16,7 +17,11 @@ def driver_url(url: SecretStr | str) -> str:
 
 
 def create_engine(url: SecretStr | str, *, application_name: str, pool_size: int = 4) -> AsyncEngine:
-    """An asynchronous engine whose connections are tested before use, so that a restarted server is survived."""
+    """An asynchronous engine whose connections are tested before use, so that a restarted server is survived.
+
+    A statement that waits for a lock, or runs, for too long fails with an `OperationalError`: nobody's open
+    transaction may hold an exit up for longer than that.
+    """
     return create_async_engine(
         driver_url(url),
         pool_size=pool_size,

@@ -42,9 +42,10 @@ def effective(cls: type[S], environment: S, overrides: Mapping[str, str]) -> S:
 class RuntimeSettings:
     """The settings in effect: environment and run-time values together.
 
-    `version` is the stored one that was looked at last (0: never changed). `problems` is empty unless the stored
-    values do not fit this program or environment; then the last good settings stay in effect, and whoever opens
-    positions should stop doing so until the values are corrected.
+    `version` is the stored one that was looked at last (0: never changed). `risk_problems` and `engine_problems` are
+    empty unless the stored values do not fit this program or environment; then the last good settings of that group
+    stay in effect, and whoever opens positions should stop doing so until the values are corrected. A service that
+    knows only one group gives defaults for the other and ignores its problems.
     """
 
     def __init__(self, venue: str, risk: RiskSettings, engine: EngineSettings) -> None:
@@ -53,7 +54,13 @@ class RuntimeSettings:
         self.risk, self.engine = risk, engine
         self.version = 0
         self.overrides: dict[str, str] = {}
-        self.problems: tuple[str, ...] = ()
+        self.risk_problems: tuple[str, ...] = ()
+        self.engine_problems: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that is wrong with the stored values."""
+        return (*self.risk_problems, *self.engine_problems)
 
     async def refresh(self, connection: AsyncConnection) -> bool:
         """Read the stored values; return True when the settings in effect changed.
@@ -75,22 +82,19 @@ class RuntimeSettings:
         if version == self.version and overrides == self.overrides:
             return False
         self.version, self.overrides = version, dict(overrides)
-        problems: list[str] = []
-        risk, engine = self.risk, self.engine
+        before = (self.risk, self.engine)
+        # Each group on its own: a wrong weight must not keep a tighter stop loss from being used.
         try:
-            risk = effective(RiskSettings, self.environment_risk, overrides)
+            self.risk, self.risk_problems = effective(RiskSettings, self.environment_risk, overrides), ()
         except SettingsError as error:
-            problems.extend(error.problems)
+            self.risk_problems = error.problems
         try:
-            engine = effective(EngineSettings, self.environment_engine, overrides)
+            self.engine, self.engine_problems = effective(EngineSettings, self.environment_engine, overrides), ()
         except SettingsError as error:
-            problems.extend(error.problems)
-        self.problems = tuple(problems)
-        if problems:
-            log.error("runtime_settings_refused", version=version, problems=problems)
-            return False
-        changed = (risk, engine) != (self.risk, self.engine)
-        self.risk, self.engine = risk, engine
+            self.engine_problems = error.problems
+        if self.problems:
+            log.error("runtime_settings_refused", version=version, problems=self.problems)
+        changed = (self.risk, self.engine) != before
         if changed:
             log.info("runtime_settings_applied", version=version, overrides=dict(overrides))
         return changed
