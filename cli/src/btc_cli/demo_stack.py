@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from btc_cli import probes
+from btc_cli import demo_market, probes
 from btc_cli.embedded import PostgresServer, ValkeyServer, prepare_postgres, prepare_valkey
 from btc_cli.home import Home
 from btc_cli.processes import ProcessSpec, Stack
@@ -36,8 +36,8 @@ class DemoOptions:
     """What the practice market is like. The practice exchange checks `market` and `seed` itself."""
 
     symbol: str = "BTC-USDT"
-    market: str = "crash"
-    seed: int = 1
+    market: str = demo_market.PRESET
+    seed: int = demo_market.SEED
 
 
 def demo_stack(

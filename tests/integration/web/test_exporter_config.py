@@ -141,7 +141,10 @@ async def test_the_services_that_trade_see_a_change_and_keep_the_last_good_setti
         assert await reader.refresh(connection) is False
         await connection.rollback()
         seed.connection.execute(
-            text("""UPDATE runtime_settings SET version = 2, values = '{"max_daily_trades": "-4", "poll_interval": "1"}'""")
+            text(
+                """UPDATE runtime_settings SET version = 2,"""
+                """ values = '{"max_daily_trades": "-4", "poll_interval": "1"}'"""
+            )
         )
         assert await reader.refresh(connection) is False
         assert reader.risk.max_daily_trades == 3

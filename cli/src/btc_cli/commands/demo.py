@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from btc_cli import demo_market
 from btc_cli.commands.options import HomeOption, JsonOption
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 def demo(
     home: HomeOption = None,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when everything is healthy.")] = False,
-    market: Annotated[str, typer.Option(help="Kind of practice market.")] = "crash",
-    seed: Annotated[int, typer.Option(help="Number that decides what the practice market does.")] = 1,
+    market: Annotated[str, typer.Option(help="Kind of practice market.")] = demo_market.PRESET,
+    seed: Annotated[int, typer.Option(help="Number that decides what the practice market does.")] = demo_market.SEED,
     symbol: Annotated[str, typer.Option(help="Pair to trade.", envvar="SYMBOL")] = "BTC-USDT",
     as_json: JsonOption = False,
     supervise: Annotated[bool, typer.Option(hidden=True)] = False,
