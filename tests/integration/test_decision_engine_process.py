@@ -311,7 +311,7 @@ def test_a_table_for_other_states_is_refused_with_the_remedy(world: World) -> No
     with pytest.raises(AssertionError, match="ended with 1") as caught:
         world.engine.start()
     assert "Q table refused" in str(caught.value)
-    assert "./agent train" in str(caught.value)
+    assert "DELETE FROM q_tables" in str(caught.value)
 
 
 def test_old_decisions_are_pruned_but_those_that_traded_are_kept(world: World) -> None:

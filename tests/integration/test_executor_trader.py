@@ -313,6 +313,19 @@ async def test_a_jump_of_the_price_is_confirmed_before_it_counts(bench: Bench) -
     assert not bench.is_long()
 
 
+async def test_a_picture_that_comes_too_late_does_not_make_a_jump_look_confirmed(bench: Bench) -> None:
+    await bench.buy()
+    bench.read = book("50010")
+    late = book("40000")
+    await bench.picture("50005")
+    await bench.trader.on_picture(msgspec.structs.replace(late, event_time_ms=late.event_time_ms - 60_000))
+    reads = bench.reads
+    bench.read = book("50010")
+    await bench.picture("40000")
+    assert bench.reads == reads + 1
+    assert bench.is_long()
+
+
 async def test_a_jump_that_cannot_be_confirmed_counts(bench: Bench) -> None:
     await bench.buy()
     bench.read = None

@@ -11,11 +11,11 @@ from btc_cli.embedded import PostgresServer, ValkeyServer, prepare_postgres, pre
 from btc_cli.home import Home
 from btc_cli.processes import ProcessSpec, Stack
 from btc_cli.service_environment import (
-    check_settings,
     common_environment,
     service_environment,
     settings_class,
 )
+from btc_shared.settings import load_all
 
 # Module and the port that it is known by; another one is taken when that is in use.
 SERVICES = {
@@ -71,7 +71,7 @@ def demo_stack(
         return service_environment(fields, environ, {**fixed, "PORT": str(ports[name])}, withheld=_WITHHELD)
 
     say("checking the settings")
-    check_settings([(settings_class(module), environment_of(name)) for name, (module, _) in SERVICES.items()])
+    load_all([(settings_class(module), environment_of(name)) for name, (module, _) in SERVICES.items()])
     say("preparing the database")
     postgres, valkey = prepare_postgres(home), prepare_valkey(home)
     fixed |= {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}

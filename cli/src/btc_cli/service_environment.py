@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Mapping, Sequence
 
 from btc_shared.service import ServiceSettings
-from btc_shared.settings import SettingsError, load
 
 # What any program needs; nothing in it configures the agent.
 _COMMON = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "TZ")
@@ -49,19 +48,3 @@ def service_environment(
             continue
         result.update({form: source[form] for form in forms if form in source})
     return result
-
-
-def check_settings(services: Sequence[tuple[type[ServiceSettings], Mapping[str, str]]]) -> None:
-    """Check each service's settings against its variables.
-
-    Raises:
-        SettingsError: with every problem of every service, each once.
-    """
-    problems: dict[str, None] = {}
-    for cls, environment in services:
-        try:
-            load(cls, environment)
-        except SettingsError as error:
-            problems.update(dict.fromkeys(error.problems))
-    if problems:
-        raise SettingsError(list(problems))

@@ -4,9 +4,9 @@ import pytest
 from pydantic import Field
 
 from btc_cli.demo_stack import SERVICES
-from btc_cli.service_environment import check_settings, service_environment, settings_class
+from btc_cli.service_environment import service_environment, settings_class
 from btc_shared.service import ServiceSettings
-from btc_shared.settings import SettingsError
+from btc_shared.settings import SettingsError, load_all
 
 
 class _Example(ServiceSettings):
@@ -40,7 +40,7 @@ def test_withheld_variables_come_from_the_fixed_ones_only() -> None:
 
 def test_all_problems_of_all_services_are_reported_once() -> None:
     with pytest.raises(SettingsError) as caught:
-        check_settings([(_Example, {"SIZE": "9", "LOG_LEVEL": "loud"}), (_Example, {"SIZE": "9", "PORT": "x"})])
+        load_all([(_Example, {"SIZE": "9", "LOG_LEVEL": "loud"}), (_Example, {"SIZE": "9", "PORT": "x"})])
     assert len(caught.value.problems) == 3
     assert [problem.split(" ")[0] for problem in caught.value.problems] == ["LOG_LEVEL", "SIZE", "PORT"]
 

@@ -56,8 +56,9 @@ def test_every_wrong_setting_is_named_with_its_value_and_what_is_allowed_all_at_
         "DATABASE_URL": "mysql://root:hunter2@db/agent",
         "POLL_INTERVAL": "-1",
     }
+    classes = (RiskSettings, EngineSettings, MarketSettings, DatabaseSettings, RedisSettings)
     with pytest.raises(SettingsError) as caught:
-        load_all([RiskSettings, EngineSettings, MarketSettings, DatabaseSettings, RedisSettings], environ)
+        load_all([(cls, environ) for cls in classes])
     text = str(caught.value)
     for name, value in environ.items():
         if name != "DATABASE_URL":

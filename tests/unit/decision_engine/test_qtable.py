@@ -62,7 +62,7 @@ def test_a_table_that_does_not_fit_is_refused_with_the_remedy(changes: dict[str,
     with pytest.raises(TableRefusedError) as refusal:
         table_from_json(table_to_json(empty_table()) | changes)
     assert reason in str(refusal.value)
-    assert "train a new one with `./agent train`" in str(refusal.value)
+    assert "DELETE FROM q_tables" in str(refusal.value)
 
 
 @pytest.mark.parametrize("content", [None, [], "q-table-1", {}])

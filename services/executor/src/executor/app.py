@@ -35,7 +35,7 @@ PAPER_ACCOUNT = "paper"
 CONTROL_SECS = 1.0
 REVIEW_SECS = 1.0
 PREFLIGHT_SECS = 60.0
-AUDIT_SECS = 60.0
+CHECK_FILLS_SECS = 60.0
 RULES_SECS = 1.0
 REST_TIMEOUT_SECS = 2.0
 SHUTDOWN_GRACE_SECS = 5.0
@@ -132,7 +132,7 @@ class Executor:
             every(REVIEW_SECS, self._trader.review),
             every(CONTROL_SECS, self._refresh),
             every(PREFLIGHT_SECS, self._store_preflight),
-            every(AUDIT_SECS, self._ledger.audit),
+            every(CHECK_FILLS_SECS, self._ledger.check_fills),
             self._trader.keep_marks_stored(),
         )
 

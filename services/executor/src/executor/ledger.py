@@ -26,7 +26,7 @@ from executor.domain.denied import Denied
 from executor.domain.exits import ExitDecision
 from executor.domain.gates import BUY_GATES, SIGNAL_SELL_GATES, GateFacts, first_refusal
 from executor.domain.ledger import Account, Booked, Books, apply_fill, settle
-from executor.domain.orders import Intent, client_oid, ended_state, move
+from executor.domain.orders import Intent, MoveKind, client_oid, ended_state, move
 from executor.domain.position import Holding, Position
 from executor.domain.sizing import entry_funds, sell_size
 from executor.repository import Control, Day, Repository, StoredOrder
@@ -105,7 +105,7 @@ class Ledger:
         self._compare(books, fills)
         return orders
 
-    async def audit(self) -> None:
+    async def check_fills(self) -> None:
         """Compare the position with the fills, from stored rows."""
         async with self._transaction() as connection:
             books = await self._repository.books(connection)
@@ -339,7 +339,10 @@ class Ledger:
         known = intent.state
         if state is IntentState.ABSENT and known is not IntentState.UNKNOWN:
             known = move(known, IntentState.UNKNOWN).state
-        return move(known, state).state
+        step = move(known, state)
+        if step.kind is MoveKind.ODD:
+            log.warning("odd_order", client_oid=intent.client_oid, known=known, now=step.state, why=step.why)
+        return step.state
 
     async def _store_bookings(self, connection: AsyncConnection, booked: Booked) -> None:
         if booked.booking is not None:

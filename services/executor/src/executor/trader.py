@@ -158,7 +158,9 @@ class Trader:
 
     async def on_picture(self, picture: BookPicture) -> None:
         """Take a picture of the book and judge the open position by it."""
-        if not self._market.offer(picture) or self._ledger.position is None:
+        if not self._market.offer(picture):
+            return
+        if self._ledger.position is None:
             self._last_bid = picture.best_bid
             return
         await self._judge(await self._confirmed(picture))
@@ -361,7 +363,7 @@ class Trader:
         retry.refusals += 1
         delay_ms = retry_delay_ms(retry.refusals)
         retry.next_at = monotonic() + delay_ms / 1_000
-        tell = log.error if retry_alerts(retry.refusals + 1) else log.warning
+        tell = log.error if retry_alerts(retry.refusals) else log.warning
         tell(
             "exit_refused",
             reason=reason,

@@ -1,4 +1,4 @@
-"""The venue: where orders go. A port with one adapter per kind of money; all pass the same contract tests."""
+"""The venue: where orders go. A port; `paper_venue` is its adapter for simulated money."""
 
 from decimal import Decimal
 from typing import Protocol

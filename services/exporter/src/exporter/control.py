@@ -53,7 +53,7 @@ class Preflight:
 
 def live_obstacles(*, allow_live: bool, preflight: Preflight | None, now: datetime) -> tuple[str, ...]:
     """All reasons why LIVE cannot be requested now, a sentence each; empty when it can."""
-    obstacles = [] if allow_live else ["ALLOW_LIVE is not true: set it in the environment of exporter and executor"]
+    obstacles = [] if allow_live else ["ALLOW_LIVE is not true: set it in the environment of the exporter"]
     if preflight is None:
         return (*obstacles, "the executor has not stored a preflight check yet")
     age = age_seconds(preflight.checked_at, now)

@@ -88,7 +88,8 @@ def described(runtime: RuntimeSettings) -> dict[str, dict[str, Any]]:
 
 
 def _source(name: str, runtime: RuntimeSettings, environment: Settings) -> str:
-    if name in runtime.overrides and not runtime.problems:
+    problems = runtime.risk_problems if isinstance(environment, RiskSettings) else runtime.engine_problems
+    if name in runtime.overrides and not problems:
         return "run-time"
     return "environment" if name in environment.model_fields_set else "default"
 

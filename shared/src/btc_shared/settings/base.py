@@ -96,14 +96,14 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
         raise SettingsError([_sentence(cls, values, item) for item in error.errors()]) from error
 
 
-def load_all(classes: Sequence[type[Settings]], environ: Mapping[str, str] | None = None) -> None:
-    """Check several settings classes and report the problems of all of them at once.
+def load_all(needed: Sequence[tuple[type[Settings], Mapping[str, str]]]) -> None:
+    """Check several settings classes, each against its variables, and report all problems at once.
 
     Raises:
         SettingsError: with one sentence for each wrong setting, without repetitions.
     """
     problems: dict[str, None] = {}
-    for cls in classes:
+    for cls, environ in needed:
         try:
             load(cls, environ)
         except SettingsError as error:

@@ -29,7 +29,7 @@ STATE_FIELDS = tuple(STATE_EDGES)
 CELLS = 5 ** len(STATE_EDGES)
 SCHEMA = "q-table-1"
 
-_REMEDY = "train a new one with `./agent train`, or remove the stored table to begin with an empty one"
+_REMEDY = "to begin with an empty one, remove its row from the table q_tables (DELETE FROM q_tables WHERE symbol = …)"
 
 
 class TableRefusedError(ValueError):

@@ -11,7 +11,7 @@ from btc_shared.codes import ExitReason, IntentState, Side
 from btc_shared.records import LedgerKey, SymbolRules
 from executor.domain.arithmetic import exact
 
-# An order on the exchange that begins like this and is not in the ledger halts entries.
+# Tells our orders on the exchange from a person's.
 CLIENT_OID_PREFIX = "btca-"
 CLIENT_OID_MAX_LENGTH = 40
 _CLIENT_OID = re.compile(r"[A-Za-z0-9_-]+")
