@@ -133,6 +133,20 @@ def test_a_rest_book_keeps_the_state_fresh_but_is_no_sign_of_the_socket(scene: S
     assert len(book.bids) == len(book.asks) == 50
 
 
+def test_an_older_book_is_not_used_unless_nothing_newer_has_come_for_a_while(scene: Scene) -> None:
+    def book(event_time_ms: int, received_at_ms: int) -> BookPicture:
+        bid, ask = (Level(Decimal(100), Decimal(1)),), (Level(Decimal(101), Decimal(1)),)
+        return BookPicture(symbol="X-Y", event_time_ms=event_time_ms, received_at_ms=received_at_ms, bids=bid, asks=ask)
+
+    newest, straggler = book(NOW, NOW), book(NOW - 3_600_000, NOW + 9_999)
+    scene.feed.on_rest_book(newest)
+    scene.feed.on_rest_book(straggler)
+    assert scene.outbox.messages == [newest]
+    set_back = book(NOW - 3_600_000, NOW + 10_000)  # the exchange's clock was set back
+    scene.feed.on_rest_book(set_back)
+    assert scene.outbox.messages == [newest, set_back]
+
+
 def test_candle_frames_go_to_the_bars_only(scene: Scene) -> None:
     scene.push(BARS, {"symbol": "X-Y", "candles": ["1789999980", "1", "1", "1", "1", "1", "1"], "time": 1})
     assert scene.outbox.messages == []

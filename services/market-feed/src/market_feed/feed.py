@@ -19,6 +19,8 @@ from market_feed.storage import MarketState
 BOOK_LEVELS = 50
 # An event from further ahead on the exchange's own clock is garbage; it would look fresh for ever.
 MAX_AHEAD_MS = 5_000
+# For this long an older picture than the newest is a straggler; after that, the exchange's clock was set back.
+STRAGGLER_MS = 10_000
 
 
 class Feed:
@@ -82,6 +84,14 @@ class Feed:
 
     def _take_book(self, book: BookPicture, source: str) -> None:
         self._check_time(book.event_time_ms, source)
+        newest = self._book
+        if (
+            newest is not None
+            and book.event_time_ms < newest.event_time_ms
+            and book.received_at_ms - newest.received_at_ms < STRAGGLER_MS
+        ):
+            metrics.books_late.inc()
+            return
         metrics.events_in.labels(metrics.BOOK).inc()
         self._book = msgspec.structs.replace(book, bids=book.bids[:BOOK_LEVELS], asks=book.asks[:BOOK_LEVELS])
         self._outbox.put(self._book)

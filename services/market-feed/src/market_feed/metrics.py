@@ -14,6 +14,7 @@ publish_seconds = Histogram(
     ["kind"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+books_late = Counter("market_feed_books_late", "Order books that came after a newer one, so were not used")
 bars_final = Counter("market_feed_bars_final", "Bars that became final, by how", ["how"])
 bar_corrections = Counter("market_feed_bar_corrections", "Final bars whose figures changed later")
 bars_dropped = Counter("market_feed_bars_dropped", "Bars that left the database's backlog unstored")
