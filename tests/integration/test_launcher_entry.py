@@ -36,6 +36,7 @@ case "$1 ${2-}" in
             *) echo "$*" >>"$FAKE_LOG"; if [ -n "${FAKE_PIP-}" ]; then . "$FAKE_PIP"; fi ;;
         esac
         ;;
+    "-P -c") [ "${FAKE_IMPORTS-}" = works ] ;;
     "-P -m") shift 3; echo "started with: $*" ;;
     *) echo "the fake does not know: $*" >&2; exit 9 ;;
 esac
@@ -140,6 +141,18 @@ def test_changed_requirements_are_installed(checkout: Checkout) -> None:
         file.write("# changed\n")
     assert "updating" in checkout.run("status").stderr
     assert len(checkout.installations()) == 2
+
+
+def test_what_only_looks_or_stops_does_with_an_older_environment(checkout: Checkout) -> None:
+    checkout.run("demo")
+    checkout.log.unlink()
+    with (checkout.root / "requirements" / "run.txt").open("a") as file:
+        file.write("# changed\n")
+    for command in ("status", "down", "--help"):
+        looked = checkout.run(command, FAKE_IMPORTS="works")
+        assert (looked.stderr, looked.stdout.strip()) == ("", f"started with: {command}")
+    assert not checkout.log.exists()
+    assert "updating" in checkout.run("demo", FAKE_IMPORTS="works").stderr
 
 
 def test_it_can_be_called_through_links(checkout: Checkout, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ once it has made the file `ready.<its pid>` in the home.
 """
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ FAST = Timing(probe_secs=0.05, starting_probe_secs=0.02, first_delay_secs=0.05, 
 
 def main() -> int:
     folder, *programs = sys.argv[1:]
+    # A test run in a shell's background inherits an ignored SIGINT, which the launcher would respect.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     async def probe(pid: int) -> Finding:
         ready = (Path(folder) / f"ready.{pid}").exists()
