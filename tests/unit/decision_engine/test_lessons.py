@@ -80,6 +80,15 @@ def test_without_its_decision_the_entry_is_in_the_last_bar_that_had_closed() -> 
     assert [bar.cell for bar in taught.long_bars] == [cell(known, 104)]
 
 
+def test_indicators_do_not_reach_across_a_missing_minute() -> None:
+    known = bars(210)
+    with_gap = known[:100] + known[101:]
+    traded = trip(fill(Side.BUY, "1", "50", closing(105)), fill(Side.SELL, "1", "51", closing(200)), entry_bar=105)
+    taught = lesson(traded, with_gap)
+    assert taught.entry_cell is None  # five bars after the gap are too few
+    assert taught.close_cell == cell(known[101:], 200 - 101)
+
+
 def test_bars_that_are_not_there_teach_nothing() -> None:
     taught = lesson(
         trip(fill(Side.BUY, "1", "50", closing(3)), fill(Side.SELL, "1", "51", closing(5)), entry_bar=3), bars(10)

@@ -25,8 +25,9 @@ from btc_shared.settings import EngineSettings, RiskSettings
 from btc_shared.settings.runtime import RuntimeSettings, part
 from executor.ledger import Ledger
 from executor.market import Market
+from executor.operator_repository import Control, OperatorRepository
 from executor.paper_venue import PaperVenue
-from executor.repository import Control, Repository
+from executor.repository import Repository
 from executor.settings import ExecutorSettings
 from executor.trader import Trader
 
@@ -57,6 +58,7 @@ class Executor:
         self._settings, self._engine, self._redis, self._rest = settings, engine, redis, rest
         self.ledger_key = LedgerKey(venue=settings.venue, account=PAPER_ACCOUNT, mode=Mode.DRY)
         self._runtime = RuntimeSettings(settings.venue, part(RiskSettings, settings), EngineSettings())
+        self._operator = OperatorRepository(settings.venue, settings.symbol)
         self._repository = Repository(self.ledger_key, settings.symbol)
         self._rules: SymbolRules | None = None
         self._control: Control | None = None
@@ -119,9 +121,9 @@ class Executor:
         if self._rules is None:
             return
         async with self._engine.begin() as connection:
-            before = await self._repository.effective_mode(connection)
+            before = await self._operator.effective_mode(connection)
             if before is not self.ledger_key.mode:
-                await self._repository.audit_mode_in_effect(connection, before, self.ledger_key.mode)
+                await self._operator.audit_mode_in_effect(connection, before, self.ledger_key.mode)
 
     async def _trade(self, stop: asyncio.Event) -> None:
         await run_until(
@@ -166,12 +168,12 @@ class Executor:
     async def _refresh(self) -> None:
         async with self._engine.connect() as connection:
             await self._runtime.refresh(connection)
-            self._rules = await self._repository.rules(connection) or self._rules
-            self._control = await self._repository.control(connection)
+            self._rules = await self._operator.rules(connection) or self._rules
+            self._control = await self._operator.control(connection)
 
     async def _store_preflight(self) -> None:
         async with self._engine.begin() as connection:
-            await self._repository.store_preflight(connection, False, [LIVE_IS_ABSENT])
+            await self._operator.store_preflight(connection, False, [LIVE_IS_ABSENT])
 
     # What the parts ask for
 

@@ -29,7 +29,8 @@ from executor.domain.ledger import Account, Booked, Books, apply_fill, settle
 from executor.domain.orders import Intent, MoveKind, client_oid, ended_state, move
 from executor.domain.position import Holding, Position
 from executor.domain.sizing import entry_funds, sell_size
-from executor.repository import Control, Day, Repository, StoredOrder
+from executor.operator_repository import Control, OperatorRepository
+from executor.repository import Day, Repository, StoredOrder
 from executor.venue import OrderReport
 
 ZERO = Decimal(0)
@@ -56,6 +57,7 @@ class Ledger:
 
     def __init__(self, engine: AsyncEngine, repository: Repository, rules: Callable[[], SymbolRules]) -> None:
         self._engine, self._repository, self._rules = engine, repository, rules
+        self._operator = OperatorRepository(repository.ledger.venue, repository.symbol)
         self._one_at_a_time = asyncio.Lock()
         key = repository.ledger
         self.account = Account(key=key, cash=ZERO)
@@ -141,7 +143,7 @@ class Ledger:
             if not await self._repository.take_signal(connection, signal, signal_id):
                 return None
             books = await self._repository.books(connection)
-            control = await self._repository.control(connection)
+            control = await self._operator.control(connection)
             self.day = await self._repository.day(connection, limits.utc_day(clock.now_ms()))
             facts = self._facts(signal, circumstances, books, control, self.day)
             gates = SIGNAL_SELL_GATES if signal.action is Action.SELL else BUY_GATES

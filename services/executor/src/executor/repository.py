@@ -4,7 +4,7 @@ Ids are UUIDs in the database and 32 hexadecimal digits in the records.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,41 +15,29 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from btc_shared import clock
-from btc_shared.codes import ExitReason, IntentState, Mode, Side
+from btc_shared.codes import ExitReason, IntentState, Side
 from btc_shared.db.models import (
     OPEN_STATES,
     AccountRow,
-    AuditRow,
     BookingRow,
-    ControlRow,
     DayRow,
     DecisionRow,
     FillRow,
-    HeartbeatRow,
     OrderRow,
     PositionRow,
-    PreflightRow,
     RefusalTotalRow,
     RoundTripRow,
     SignalOutcomeRow,
-    SymbolRow,
     TotalsRow,
     TradeRow,
 )
 from btc_shared.messages import Signal
-from btc_shared.records import LedgerKey, SymbolRules
+from btc_shared.records import LedgerKey
 from executor.domain.denied import Denied
 from executor.domain.ledger import Account, Booking, Books, Totals, Trade
 from executor.domain.limits import day_start_ms
 from executor.domain.orders import Intent
 from executor.domain.position import Fill, Holding, Position, RoundTrip
-
-
-class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator asked for."""
-
-    requested_mode: Mode
-    halted: bool
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,57 +71,6 @@ class Repository:
 
     def _where(self, table: Any, columns: Mapping[str, Any]) -> Any:
         return and_(*(getattr(table, name) == value for name, value in columns.items()))
-
-    # The exchange and the operator
-
-    async def rules(self, connection: AsyncConnection) -> SymbolRules | None:
-        """The exchange's rules for the symbol, as the feed stored them; None before it did."""
-        found = await connection.scalar(
-            select(SymbolRow.rules).where(SymbolRow.venue == self.ledger.venue, SymbolRow.symbol == self.symbol)
-        )
-        return None if found is None else msgspec.convert(found, SymbolRules, strict=False)
-
-    async def control(self, connection: AsyncConnection) -> Control:
-        """Requested mode and kill switch; DRY and not halted while nobody asked for anything."""
-        row = (
-            await connection.execute(
-                select(ControlRow.requested_mode, ControlRow.halted).where(ControlRow.venue == self.ledger.venue)
-            )
-        ).one_or_none()
-        if row is None:
-            return Control(requested_mode=Mode.DRY, halted=False)
-        return Control(requested_mode=Mode(row.requested_mode), halted=row.halted)
-
-    async def effective_mode(self, connection: AsyncConnection) -> Mode | None:
-        """The mode in effect that the last executor's heartbeat told."""
-        found = await connection.scalar(
-            select(HeartbeatRow.effective_mode).where(
-                HeartbeatRow.venue == self.ledger.venue, HeartbeatRow.service == "executor"
-            )
-        )
-        return None if found is None else Mode(found)
-
-    async def audit_mode_in_effect(self, connection: AsyncConnection, before: Mode | None, after: Mode) -> None:
-        await connection.execute(
-            insert(AuditRow).values(
-                at=clock.now(),
-                venue=self.ledger.venue,
-                kind="effective_mode",
-                from_value=before,
-                to_value=after,
-                route="executor",
-                origin="executor",
-                accepted=True,
-            )
-        )
-
-    async def store_preflight(self, connection: AsyncConnection, passed: bool, reasons: Sequence[str]) -> None:
-        values = {"checked_at": clock.now(), "passed": passed, "reasons": list(reasons)}
-        await connection.execute(
-            insert(PreflightRow)
-            .values(venue=self.ledger.venue, **values)
-            .on_conflict_do_update(index_elements=["venue"], set_=values)
-        )
 
     # Money, position, totals
 

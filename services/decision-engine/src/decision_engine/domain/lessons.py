@@ -45,7 +45,7 @@ def lesson(trip: ClosedRoundTrip, bars: Sequence[Candle]) -> RoundTripLesson:
     The value of selling at a bar is reckoned at the bar's close, with the round trip's own fee rate.
 
     Args:
-        bars: final bars without gaps, oldest first, from some hundred before the entry to the close.
+        bars: final bars, oldest first, from some hundred before the entry to the close.
 
     Raises:
         ValueError: if the round trip has no entry fill.
@@ -68,11 +68,24 @@ def lesson(trip: ClosedRoundTrip, bars: Sequence[Candle]) -> RoundTripLesson:
 
 
 def _cells(bars: Sequence[Candle]) -> dict[int | None, int | None]:
-    if not bars:
-        return {}
-    arrays = compute_indicators([float(bar.close) for bar in bars], [float(bar.volume) for bar in bars])
-    found = cells_of(rsi=arrays.rsi, momentum=arrays.momentum, volatility=arrays.volatility, trend=arrays.trend)
-    return {bar.open_time_ms: None if cell < 0 else cell for bar, cell in zip(bars, found.tolist(), strict=True)}
+    """The cell of each bar by its opening time; indicators never reach across a missing minute."""
+    found: dict[int | None, int | None] = {}
+    for run in _runs_without_gap(bars):
+        arrays = compute_indicators([float(bar.close) for bar in run], [float(bar.volume) for bar in run])
+        cells = cells_of(rsi=arrays.rsi, momentum=arrays.momentum, volatility=arrays.volatility, trend=arrays.trend)
+        for bar, cell in zip(run, cells.tolist(), strict=True):
+            found[bar.open_time_ms] = None if cell < 0 else cell
+    return found
+
+
+def _runs_without_gap(bars: Sequence[Candle]) -> list[list[Candle]]:
+    runs: list[list[Candle]] = []
+    for bar in bars:
+        if runs and bar.open_time_ms == runs[-1][-1].close_time_ms:
+            runs[-1].append(bar)
+        else:
+            runs.append([bar])
+    return runs
 
 
 def _last_final(bars: Sequence[Candle], at_ms: int) -> int | None:
