@@ -118,10 +118,10 @@ class Capture:
             minutes.setdefault(one.time_ms // MINUTE_MS * MINUTE_MS, []).append(one)
         return {minute: _bar(prints) for minute, prints in minutes.items()}
 
-    def imbalance_means(self, first: int) -> dict[int, float]:
-        """Time of each book from the one at place `first` on → the exponentially weighted mean of the imbalance."""
-        times = self.book_times[first:]
-        return _means([(time_ms, self.tops[time_ms].imbalance) for time_ms in times])
+    def imbalance_means(self, first_ms: int, mean: float) -> dict[int, float]:
+        """Time of each book from `first_ms` on → the exponentially weighted mean of the imbalance, which was `mean`."""
+        times = [time_ms for time_ms in self.book_times if time_ms > first_ms]
+        return _means([(first_ms, mean), *((time_ms, self.tops[time_ms].imbalance) for time_ms in times)])
 
     def flow_means(self, first: int) -> dict[int, float]:
         """The same for the flow after the trades from place `first` on; of one millisecond the last trade counts."""
