@@ -24,6 +24,10 @@ import redis
 
 from btc_cli.embedded import running_postgres, running_valkey
 
+from .docker_engine import compose_plugin, docker_engine
+
+__all__ = ["compose_plugin", "docker_engine"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 _PREFIX = "btc agent test-"
 

@@ -10,11 +10,8 @@ from btc_cli import demo_market, probes
 from btc_cli.embedded import PostgresServer, ValkeyServer, prepare_postgres, prepare_valkey
 from btc_cli.home import Home
 from btc_cli.processes import ProcessSpec, Stack
-from btc_cli.service_environment import (
-    common_environment,
-    service_environment,
-    settings_class,
-)
+from btc_cli.service_environment import common_environment, service_environment
+from btc_shared.service import settings_class
 from btc_shared.settings import load_all
 
 # Module and the port that it is known by; another one is taken when that is in use.

@@ -3,27 +3,10 @@
 So a password or key reaches only the process that asks for it, and all settings can be checked before any starts.
 """
 
-import importlib
-import inspect
 from collections.abc import Mapping, Sequence
-
-from btc_shared.service import ServiceSettings
 
 # What any program needs; nothing in it configures the agent.
 _COMMON = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "TZ")
-
-
-def settings_class(module: str) -> type[ServiceSettings]:
-    """The settings class that `<module>.settings` defines."""
-    settings = importlib.import_module(f"{module}.settings")
-    found = [
-        candidate
-        for _, candidate in inspect.getmembers(settings, inspect.isclass)
-        if issubclass(candidate, ServiceSettings) and candidate.__module__ == settings.__name__
-    ]
-    if len(found) != 1:
-        raise TypeError(f"{settings.__name__} defines {len(found)} service settings classes; it must define one")
-    return found[0]
 
 
 def common_environment(environ: Mapping[str, str]) -> dict[str, str]:

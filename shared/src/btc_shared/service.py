@@ -7,6 +7,8 @@ the process with an error; the supervisor (or Docker) starts it anew and recover
 
 import asyncio
 import contextlib
+import importlib
+import inspect
 import signal
 import socket
 import sys
@@ -45,6 +47,19 @@ S = TypeVar("S", bound=ServiceSettings)
 
 class StartError(Exception):
     """The service cannot do its work until a person changes something; the text is one sentence that says what."""
+
+
+def settings_class(module: str) -> type[ServiceSettings]:
+    """The settings class that `<module>.settings` defines."""
+    settings = importlib.import_module(f"{module}.settings")
+    found = [
+        candidate
+        for _, candidate in inspect.getmembers(settings, inspect.isclass)
+        if issubclass(candidate, ServiceSettings) and candidate.__module__ == settings.__name__
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{settings.__name__} defines {len(found)} service settings classes; it must define one")
+    return found[0]
 
 
 def start(name: ServiceName, settings_class: type[S], main: Callable[[S, asyncio.Event], Awaitable[None]]) -> int:

@@ -4,8 +4,8 @@ import pytest
 from pydantic import Field
 
 from btc_cli.demo_stack import SERVICES
-from btc_cli.service_environment import service_environment, settings_class
-from btc_shared.service import ServiceSettings
+from btc_cli.service_environment import service_environment
+from btc_shared.service import ServiceSettings, settings_class
 from btc_shared.settings import SettingsError, load_all
 
 

@@ -1,0 +1,93 @@
+"""The first start of a container installation: settings checked, secrets made once, each where its reader is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from btc_shared.first_start import FirstStartError, environment_of, main, make_secrets
+
+SERVICES = ("market_feed", "decision_engine", "executor", "webui_api", "exporter")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("postgres", "redis", "services", "control", "grafana"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def contents(folder: Path) -> Mapping[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_passwords_and_tokens_are_long_different_and_kept(folder: Path) -> None:
+    made = make_secrets(folder)
+    first = contents(folder)
+    assert len({first[name] for name in made}) == len(made) == 5
+    assert all(len(first[name].strip()) >= 43 for name in made)
+    assert make_secrets(folder) == []
+    assert contents(folder) == first
+
+
+def test_the_addresses_hold_the_passwords_that_the_servers_get(folder: Path) -> None:
+    make_secrets(folder)
+    files = {name: text.strip() for name, text in contents(folder).items()}
+    database, redis = urlsplit(files["services/database_url"]), urlsplit(files["services/redis_url"])
+    assert (database.username, database.password) == ("agent", files["postgres/agent_password"])
+    assert f"requirepass {redis.password}" in files["redis/valkey.conf"].splitlines()
+    # The services' folder has nothing that makes its reader a superuser or an operator.
+    for name in ("postgres/postgres_password", "control/control_token", "grafana/admin_password"):
+        assert files[name] not in files["services/database_url"] + files["services/redis_url"]
+
+
+def test_one_that_was_removed_is_made_anew_and_the_addresses_follow(folder: Path) -> None:
+    make_secrets(folder)
+    before = contents(folder)
+    (folder / "redis" / "password").unlink()
+    assert make_secrets(folder) == ["redis/password"]
+    after = contents(folder)
+    assert after["services/redis_url"] != before["services/redis_url"]
+    assert after["services/database_url"] == before["services/database_url"]
+
+
+def test_an_empty_password_is_refused_by_its_name(folder: Path) -> None:
+    make_secrets(folder)
+    path = folder / "postgres" / "agent_password"
+    path.chmod(0o600)
+    path.write_text("\n")
+    with pytest.raises(FirstStartError, match="agent_password is empty"):
+        make_secrets(folder)
+
+
+def test_a_folder_that_is_not_there_is_one_clear_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "control").rmdir()
+    assert main([str(folder), *SERVICES], {}) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("cannot start: cannot use ")
+    assert "control_token" in error
+    assert error.count("\n") == 1
+
+
+def test_wrong_settings_of_all_services_are_named_and_nothing_is_made(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"STOP_LOSS_PCT": "2", "HISTORY_BARS": "many", "LOG_LEVEL": "loud"}
+    assert main([str(folder), *SERVICES], environ) == 2
+    problems = capsys.readouterr().err.splitlines()
+    assert sorted(line.split()[2] for line in problems) == ["HISTORY_BARS", "LOG_LEVEL", "STOP_LOSS_PCT"]
+    assert contents(folder) == {}
+
+
+def test_what_it_made_is_never_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder), *SERVICES], {}) == 0
+    printed = "".join(capsys.readouterr())
+    assert "made postgres/postgres_password" in printed
+    assert not any(text.strip() in printed for text in contents(folder).values())
+
+
+def test_a_service_is_checked_with_what_it_declares_and_no_more() -> None:
+    environ = {"STOP_LOSS_PCT": "0.01", "HISTORY_BARS": "500", "API_TOKEN_FILE": "/x", "HOME": "/"}
+    assert environment_of("market_feed", environ).keys() == {"HISTORY_BARS", "DATABASE_URL", "REDIS_URL"}
+    assert environment_of("webui_api", environ).keys() == {"STOP_LOSS_PCT", "API_TOKEN_FILE", "DATABASE_URL"}
