@@ -66,7 +66,10 @@ def test_the_demo_starts_answers_survives_a_kill_and_leaves_nothing(agent_home: 
         }
         assert (shown.returncode, answer["healthy"]) == (0, True)
         assert answer["agent"]["effective_mode"] == "dry"
+        assert answer["runs_with"] == "launcher"
         assert "executor" in _agent("status", "--home", agent_home).stdout
+        logged = _agent("logs", "--since", "1h", "--home", agent_home).stdout.splitlines()
+        assert {line.partition(" | ")[0] for line in logged} >= {"supervisor", "postgres", "migrate", "executor"}
 
         again = _agent("demo", "--home", agent_home)
         assert again.returncode == 1
@@ -84,6 +87,9 @@ def test_the_demo_starts_answers_survives_a_kill_and_leaves_nothing(agent_home: 
         stopped = _agent("down", "--home", agent_home)
     assert stopped.returncode == 0, stopped.stderr
     assert not _anything_left(_state(agent_home))
+    executor_log = (agent_home / "logs" / "executor.log").read_text()
+    assert '"event": "listening"' in executor_log
+    assert _agent("logs", "executor", "--home", agent_home).stdout == executor_log
     logs = b"".join(path.read_bytes() for path in (agent_home / "logs").iterdir())
     for name in ("postgres_password", "valkey_password", "control_token"):
         assert Home(agent_home).read_secret(name).encode() not in logs, f"{name} is in a log"

@@ -148,7 +148,7 @@ def test_what_only_looks_or_stops_does_with_an_older_environment(checkout: Check
     checkout.log.unlink()
     with (checkout.root / "requirements" / "run.txt").open("a") as file:
         file.write("# changed\n")
-    for command in ("status", "down", "--help"):
+    for command in ("status", "logs", "down", "--help"):
         looked = checkout.run(command, FAKE_IMPORTS="works")
         assert (looked.stderr, looked.stdout.strip()) == ("", f"started with: {command}")
     assert not checkout.log.exists()

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from btc_cli.commands import demo, down, status, test
+from btc_cli.commands import demo, down, logs, status, test
 
 app = typer.Typer(
     name="agent",
@@ -16,19 +16,25 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("status")(status.status)
+app.command("logs")(logs.logs)
 app.command("down")(down.down)
 app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test.run_all)
 
 
 def main() -> None:
     """Run the command; what a person can mend is said in one line instead of a traceback."""
+    from btc_cli.docker import DockerError
     from btc_cli.embedded.errors import EmbeddedError
     from btc_cli.home import HomeError
+    from btc_cli.installation import UsageError
     from btc_cli.state import AlreadyRunningError
 
     try:
         app(prog_name="./agent")
-    except (AlreadyRunningError, EmbeddedError, HomeError, TimeoutError) as error:
+    except UsageError as error:
+        print(f"agent: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (AlreadyRunningError, DockerError, EmbeddedError, HomeError, TimeoutError) as error:
         print(f"agent: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import httpx
 import psycopg
 
+from btc_cli.health import failures_in
 from btc_cli.processes import Condition, Finding, Probe
 
 _TIMEOUT_SECS = 3.0
@@ -54,10 +55,5 @@ def http_health(client: httpx.AsyncClient, url: str) -> Probe:
 
 
 def failed_checks(response: httpx.Response) -> str:
-    """What `{checks: {name: {ok, detail}}}` says is wrong, or the status code when it says nothing."""
-    try:
-        checks = response.json()["checks"].items()
-        failed = [f"{name}: {check['detail']}" for name, check in checks if not check["ok"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        failed = []
-    return "; ".join(failed) or f"HTTP status {response.status_code}"
+    """What the answer says is wrong, or the status code when it says nothing."""
+    return failures_in(response.content) or f"HTTP status {response.status_code}"

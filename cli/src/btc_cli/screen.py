@@ -18,7 +18,7 @@ from rich.text import Text
 from btc_cli import words
 from btc_cli.readings import Readings, read_agent
 from btc_cli.session import Display
-from btc_cli.state import Phase, ProcessState, State, Status
+from btc_cli.state import Phase, ProcessState, State, Status, View
 from btc_cli.supervisor import Event, Supervisor
 
 _REDRAW_SECS = 0.25
@@ -145,12 +145,14 @@ def draw(state: State, now: Readings, events: Sequence[Event], at: float) -> Ren
     return Group(describe(state, now, at), *shown, hint)
 
 
-def describe(state: State, now: Readings, at: float) -> RenderableType:
+def describe(state: View, now: Readings, at: float) -> RenderableType:
     """What runs, how it is, and what the agent does; `at` is the present time in epoch seconds."""
     head = Text.assemble(("btc agent ", "bold"), f"{state.kind}  ", (state.phase.upper(), _phase_style(state)))
     head.append(f"  up {words.duration(max(0.0, at - state.started_at))}")
     if state.phase is Phase.RUNNING or now.status is not None:
         middle: RenderableType = Panel(_market(now), title=now.symbol, box=box.ROUNDED)
+    elif state.phase is Phase.FAILED:
+        middle = Text(state.doing, "red")
     else:
         middle = Text(f"{state.doing} …", "yellow")
     addresses = Table.grid(padding=(0, 2))
@@ -192,7 +194,7 @@ def _processes(processes: Sequence[ProcessState]) -> Table:
     return table
 
 
-def _phase_style(state: State) -> str:
+def _phase_style(state: View) -> str:
     if state.is_healthy():
         return "bold green"
     return "bold red" if state.phase in (Phase.RUNNING, Phase.FAILED) else "bold yellow"

@@ -52,28 +52,33 @@ class ProcessState(msgspec.Struct):
         return is_alive(self.pid, self.pid_mark)
 
 
-class State(msgspec.Struct):
-    """One supervisor and its processes. `exit_code` and `error` are set when it failed."""
+class View(msgspec.Struct, kw_only=True):
+    """What is shown of an installation that runs, by whatever means it runs."""
 
-    kind: str  # what runs: "demo"
-    pid: int
-    pid_mark: float
+    kind: str  # what runs: "demo", or the name of a Docker Compose project
     started_at: float  # epoch s
     phase: Phase = Phase.STARTING
     doing: str = ""
-    error: str = ""
-    exit_code: int = 0
     addresses: dict[str, str] = msgspec.field(default_factory=dict)
     processes: list[ProcessState] = msgspec.field(default_factory=list)
-
-    def is_alive(self) -> bool:
-        """True while the supervisor runs."""
-        return is_alive(self.pid, self.pid_mark)
 
     def is_healthy(self) -> bool:
         """True when it runs and everything that should is healthy."""
         well = (Status.HEALTHY, Status.DONE)
         return self.phase is Phase.RUNNING and all(process.status in well for process in self.processes)
+
+
+class State(View, kw_only=True):
+    """One supervisor and its processes. `exit_code` and `error` are set when it failed."""
+
+    pid: int
+    pid_mark: float
+    error: str = ""
+    exit_code: int = 0
+
+    def is_alive(self) -> bool:
+        """True while the supervisor runs."""
+        return is_alive(self.pid, self.pid_mark)
 
 
 def new_state(kind: str, started_at: float) -> State:

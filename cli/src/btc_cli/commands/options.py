@@ -14,4 +14,12 @@ HomeOption = Annotated[
         "else ~/.local/share/btc-agent/demo.",
     ),
 ]
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        metavar="NAME",
+        help="Docker Compose project to look at. Default: what the launcher runs, else btc-agent, else btc-practice.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]

@@ -21,7 +21,7 @@ class ValkeyServer:
     name = "valkey"
     account = None
     stop_signal = signal.SIGTERM
-    environment = {"LC_ALL": "C"}  # noqa: RUF012 - never changed
+    environment = {"LC_ALL": "C", "TZ": "UTC"}  # noqa: RUF012 - never changed
 
     @property
     def url(self) -> str:
