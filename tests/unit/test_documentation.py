@@ -14,7 +14,8 @@ def test_the_refusals_are_documented_in_the_order_of_the_gates() -> None:
 
 
 def test_every_link_of_the_docs_leads_to_a_file() -> None:
-    pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md"), REPOSITORY / "requirements" / "README.md"]
+    pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
+    pages += [REPOSITORY / folder / "README.md" for folder in ("requirements", "secrets")]
     links = [
         (page.name, target)
         for page in pages
