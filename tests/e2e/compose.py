@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-JOBS = {"init", "migrate"}
+JOBS = {"init", "check", "migrate"}
 T = TypeVar("T")
 
 
@@ -23,18 +23,26 @@ class Project:
         self.name = name
         ports = dict.fromkeys(("WEBUI_PORT", "EXPORTER_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"), "0")
         self._own = folder / f"{name}.env"
-        self._own.write_text("".join(f"{key}={value}\n" for key, value in {**ports, **settings}.items()))
+        self.image = f"{name}:local"  # not the one that the owner of this machine may use
+        own = {**ports, "AGENT_IMAGE": self.image, **settings}
+        self._own.write_text("".join(f"{key}={value}\n" for key, value in own.items()))
 
     def run(
-        self, *arguments: str, env_files: Sequence[Path] = (), check: bool = True
+        self, *arguments: str, env_files: Sequence[Path] = (), check: bool = True, given: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        """`docker compose …`, with more settings in `env_files`."""
+        """`docker compose …`, with more settings in `env_files`, and `given` on standard input."""
         files = [REPOSITORY / "practice.env", self._own, *env_files]
         command = ["docker", "compose", "--project-name", self.name]
         command += [part for file in files for part in ("--env-file", str(file))]
         environ = {name: os.environ[name] for name in ("HOME", "PATH", "DOCKER_HOST") if name in os.environ}
         answer = subprocess.run(
-            [*command, *arguments], cwd=REPOSITORY, env=environ, capture_output=True, text=True, timeout=600
+            [*command, *arguments],
+            cwd=REPOSITORY,
+            env=environ,
+            input=given or "",
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
         assert not check or answer.returncode == 0, f"{' '.join(arguments)}: {answer.stdout}{answer.stderr}"
         return answer

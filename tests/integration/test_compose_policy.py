@@ -13,7 +13,7 @@ from btc_cli.env_example import FIXED
 from btc_shared.service import settings_class
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-JOBS = {"init", "migrate"}
+JOBS = {"init", "check", "migrate"}
 OURS = {*SERVICES, *JOBS, "kucoin-sim"}
 PUBLISHED = {"webui-api": "8510", "exporter": "9092", "prometheus": "9090", "grafana": "3002"}
 EGRESS = {"market-feed", "executor"}
@@ -154,13 +154,14 @@ def test_generated_secrets_are_written_by_init_only_and_seen_by_their_readers(se
     }
 
 
-def test_the_servers_reach_nothing_and_only_two_services_reach_kucoin(project: dict[str, Any]) -> None:
+def test_only_the_two_services_that_talk_to_kucoin_have_a_way_out(project: dict[str, Any]) -> None:
     services = project["services"]
     assert project["networks"]["backend"]["internal"] is True
+    assert project["networks"]["front"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     assert {name for name, service in services.items() if "outside" in (service.get("networks") or {})} == EGRESS
     for name in ("postgres", "redis", "migrate", "decision-engine", "kucoin-sim"):
         assert services[name]["networks"].keys() == {"backend"}
-    assert services["init"]["network_mode"] == "none"
+    assert services["init"]["network_mode"] == services["check"]["network_mode"] == "none"
     assert services["grafana"]["networks"].keys() == {"front"}
 
 
@@ -173,13 +174,18 @@ def test_each_service_gets_the_settings_that_it_declares(services: dict[str, Ser
     assert services[service_name]["healthcheck"]["test"][-1] == str(port)
 
 
-def test_init_checks_every_setting_of_every_service(services: dict[str, Service]) -> None:
+def test_every_setting_of_every_service_is_checked_before_it_starts(services: dict[str, Service]) -> None:
     modules = {module for module, _ in SERVICES.values()}
-    assert modules <= set(services["init"]["command"])
+    assert modules <= set(services["check"]["command"])
+    assert all("check" in services[name]["depends_on"] for name in SERVICES)
     secret = {"KUCOIN_API_KEY", "KUCOIN_API_SECRET", "KUCOIN_API_PASSPHRASE", "CONTROL_TOKEN", "API_TOKEN"}
     for module in modules:
         declared = {field.upper() for field in settings_class(module).model_fields.keys() - FIXED}
-        assert declared - secret <= services["init"]["environment"].keys(), module
+        assert declared - secret <= services["check"]["environment"].keys(), module
+    # What does not change with the settings is not replaced when they do.
+    assert not {
+        name for name in ("init", "postgres", "redis", "migrate") if "check" in services[name].get("depends_on", {})
+    }
 
 
 def test_nothing_configured_means_kucoins_public_data_and_simulated_money(services: dict[str, Service]) -> None:

@@ -15,13 +15,16 @@ from btc_shared.settings import Settings
 
 _HEAD = """\
 # Settings for `docker compose up`. Copy this file to .env, and remove the # of what you change.
-# An empty value counts as unset. All wrong values are named, with what would be right, by: docker compose logs init
+# An empty value counts as unset. Then:
+#   docker compose run --rm check       names every wrong setting of the agent, and touches nothing that runs
+#   docker compose up -d                restarts the services with the new settings
+# docker compose --env-file .env --env-file practice.env … uses this file for the practice exchange too.
 
 # --- where it is reached ---
 
-# address of this machine to publish on; 127.0.0.1 keeps all of it on this machine
+# address of this machine to publish on; 127.0.0.1 keeps all of it on this machine (others: see ALLOWED_HOSTS below)
 # BIND_ADDR=127.0.0.1
-# ports of this machine
+# ports of this machine (the buttons in Grafana's dashboard open port 9092)
 # WEBUI_PORT=8510
 # EXPORTER_PORT=9092
 # PROMETHEUS_PORT=9090

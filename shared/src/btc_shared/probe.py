@@ -12,15 +12,15 @@ TIMEOUT_SECS = 4.0
 def main(arguments: list[str]) -> int:
     """Print what the service says of itself, which `docker inspect` then shows."""
     if len(arguments) != 1 or not arguments[0].isdecimal():
-        print("usage: python -m btc_shared.probe PORT", file=sys.stderr)  # noqa: T201
+        print("usage: python -m btc_shared.probe PORT", file=sys.stderr)
         return 2
     connection = http.client.HTTPConnection("127.0.0.1", int(arguments[0]), timeout=TIMEOUT_SECS)
     try:
         connection.request("GET", "/health")
         answer = connection.getresponse()
-        print(answer.read().decode(errors="replace"))  # noqa: T201
+        print(answer.read().decode(errors="replace"))
     except (OSError, http.client.HTTPException) as error:
-        print(f"no answer: {error}", file=sys.stderr)  # noqa: T201
+        print(f"no answer: {error}", file=sys.stderr)
         return 1
     finally:
         connection.close()

@@ -8,9 +8,9 @@ import msgspec
 from btc_cli.health import failures_in
 from btc_cli.state import Phase, ProcessState, Status, View
 
-ONE_SHOT = ("init", "migrate")  # done when they have ended with 0
+ONE_SHOT = ("init", "check", "migrate")  # done when they have ended with 0
 # In starting order. Those that must be there are the agent itself.
-_ORDER = ("init", "postgres", "redis", "migrate", "kucoin-sim")
+_ORDER = ("init", "check", "postgres", "redis", "migrate", "kucoin-sim")
 AGENT = ("market-feed", "decision-engine", "executor", "webui-api", "exporter")
 # What a person may open: its name, and the path behind the published port.
 _ADDRESSES = {

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from btc_shared.api import RequestMetrics, health_response, install_error_handlers
 from btc_shared.codes import ServiceName
@@ -41,6 +41,10 @@ def create_app(settings: ExporterSettings, engine: AsyncEngine, health: Health, 
     @app.get("/health")
     async def health_route() -> Response:
         return await health_response(health, engine)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("/mode")
 
     app.include_router(control.router())
 

@@ -25,7 +25,7 @@ class ExporterSettings(ServiceSettings, DatabaseSettings, MarketSettings, RiskSe
     control_token: Annotated[SecretStr | None, AfterValidator(_hard_to_guess)] = Field(
         None,
         description=f"secret for going LIVE, resuming and changing settings, {MIN_TOKEN_LENGTH} characters or more; "
-        "unset refuses all three",
+        "without one all three are refused",
     )
     control_cors_origins: Origins = Field(
         ("http://localhost:3002", "http://127.0.0.1:3002"),

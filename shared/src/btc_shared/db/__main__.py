@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from btc_shared.db.engine import driver_url
 from btc_shared.settings import DatabaseSettings, SettingsError, load
@@ -45,16 +45,31 @@ def migrate(url: str) -> None:
 
 def main(arguments: list[str]) -> int:
     if arguments != ["migrate"]:
-        print("usage: python -m btc_shared.db migrate", file=sys.stderr)  # noqa: T201
+        print("usage: python -m btc_shared.db migrate", file=sys.stderr)
         return 2
     try:
         migrate(load(DatabaseSettings).database_url.get_secret_value())
-    except (SettingsError, CommandError, SQLAlchemyError) as error:
-        print(f"migrate: {error}", file=sys.stderr)  # noqa: T201
+    except (SettingsError, CommandError) as error:
+        print(f"migrate: {error}", file=sys.stderr)
+        return 1
+    except SQLAlchemyError as error:
+        print(f"migrate: {_sentence(error)}", file=sys.stderr)
         return 1
     head = ScriptDirectory.from_config(config()).get_current_head()
-    print(f"database is at version {head}")  # noqa: T201
+    print(f"database is at version {head}")
     return 0
+
+
+def _sentence(error: SQLAlchemyError) -> str:
+    """What the database said, in one line."""
+    if not isinstance(error, DBAPIError):
+        return " ".join(str(error).split())
+    said = " ".join(str(error.orig).split())
+    if "password authentication failed" in said:
+        said += (
+            " (the database was made with another password: the secrets that belong to it are gone or were replaced)"
+        )
+    return said
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ class LoggingSettings(Settings):
 class MarketSettings(Settings):
     """Which market the services work on. `venue` names the ledger too: practice and real never mix."""
 
-    venue: Literal["kucoin", "practice"] = Field("kucoin", description="kucoin, or practice for the practice exchange")
+    venue: Literal["kucoin", "practice"] = Field(
+        "kucoin", description="kucoin, or practice for the practice exchange, which KUCOIN_BASE_URL must lead to then"
+    )
     symbol: Symbol = Field("BTC-USDT", description="a KuCoin spot symbol such as BTC-USDT")
 
 

@@ -1,4 +1,4 @@
-"""The first start of a container installation: settings checked, secrets made once, each where its reader is."""
+"""The secrets of a container installation: made once, each where its reader is."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from btc_shared.first_start import FirstStartError, environment_of, main, make_secrets
-
-SERVICES = ("market_feed", "decision_engine", "executor", "webui_api", "exporter")
+from btc_shared.make_secrets import SecretsError, main, make_secrets
 
 
 @pytest.fixture
@@ -37,6 +35,7 @@ def test_the_addresses_hold_the_passwords_that_the_servers_get(folder: Path) -> 
     database, redis = urlsplit(files["services/database_url"]), urlsplit(files["services/redis_url"])
     assert (database.username, database.password) == ("agent", files["postgres/agent_password"])
     assert f"requirepass {redis.password}" in files["redis/valkey.conf"].splitlines()
+    assert f"CREATE ROLE agent LOGIN PASSWORD '{database.password}';" in files["postgres/agent.sql"].splitlines()
     # The services' folder has nothing that makes its reader a superuser or an operator.
     for name in ("postgres/postgres_password", "control/control_token", "grafana/admin_password"):
         assert files[name] not in files["services/database_url"] + files["services/redis_url"]
@@ -52,42 +51,36 @@ def test_one_that_was_removed_is_made_anew_and_the_addresses_follow(folder: Path
     assert after["services/database_url"] == before["services/database_url"]
 
 
-def test_an_empty_password_is_refused_by_its_name(folder: Path) -> None:
+@pytest.mark.parametrize("text", ["", "two words", "quote'; DROP ROLE agent", "pass@word", "zurück"])
+def test_a_password_that_would_not_survive_an_address_is_refused_by_its_name(folder: Path, text: str) -> None:
     make_secrets(folder)
     path = folder / "postgres" / "agent_password"
     path.chmod(0o600)
-    path.write_text("\n")
-    with pytest.raises(FirstStartError, match="agent_password is empty"):
+    path.write_text(text + "\n")
+    with pytest.raises(SecretsError, match="agent_password must hold letters, digits, - and _ only"):
         make_secrets(folder)
+
+
+def test_what_a_killed_start_left_behind_is_no_obstacle(folder: Path) -> None:
+    unfinished = folder / "postgres" / ".agent.sql"
+    unfinished.write_text("CREATE RO")
+    unfinished.chmod(0o444)
+    make_secrets(folder)
+    assert not unfinished.exists()
+    assert (folder / "postgres" / "agent.sql").read_text().endswith("OWNER agent;\n")
 
 
 def test_a_folder_that_is_not_there_is_one_clear_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "control").rmdir()
-    assert main([str(folder), *SERVICES], {}) == 1
+    assert main([str(folder)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("cannot start: cannot use ")
     assert "control_token" in error
     assert error.count("\n") == 1
 
 
-def test_wrong_settings_of_all_services_are_named_and_nothing_is_made(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    environ = {"STOP_LOSS_PCT": "2", "HISTORY_BARS": "many", "LOG_LEVEL": "loud"}
-    assert main([str(folder), *SERVICES], environ) == 2
-    problems = capsys.readouterr().err.splitlines()
-    assert sorted(line.split()[2] for line in problems) == ["HISTORY_BARS", "LOG_LEVEL", "STOP_LOSS_PCT"]
-    assert contents(folder) == {}
-
-
 def test_what_it_made_is_never_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(folder), *SERVICES], {}) == 0
+    assert main([str(folder)]) == 0
     printed = "".join(capsys.readouterr())
     assert "made postgres/postgres_password" in printed
     assert not any(text.strip() in printed for text in contents(folder).values())
-
-
-def test_a_service_is_checked_with_what_it_declares_and_no_more() -> None:
-    environ = {"STOP_LOSS_PCT": "0.01", "HISTORY_BARS": "500", "API_TOKEN_FILE": "/x", "HOME": "/"}
-    assert environment_of("market_feed", environ).keys() == {"HISTORY_BARS", "DATABASE_URL", "REDIS_URL"}
-    assert environment_of("webui_api", environ).keys() == {"STOP_LOSS_PCT", "API_TOKEN_FILE", "DATABASE_URL"}
