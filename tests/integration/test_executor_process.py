@@ -293,6 +293,18 @@ def test_kill_9_with_an_open_position_loses_and_doubles_nothing(world: World) ->
     assert len(world.rows("SELECT * FROM fills")) == 3
 
 
+def test_with_another_symbol_it_does_not_start_while_a_position_is_open(world: World, service_process: Any) -> None:
+    world.buy("50000")
+    world.executor.kill()
+    other = service_process("executor", world.executor.environ | {"SYMBOL": "ETH-USDT"})
+    with pytest.raises(AssertionError, match="ended with 1") as caught:
+        other.start()
+    said = "a position of 0.00599998 BTC-USDT is open, and nobody would judge its exits with SYMBOL=ETH-USDT"
+    assert said in str(caught.value)
+    world.executor.start()
+    world.wait("the stop loss", lambda: world.rows("SELECT * FROM round_trips"), price="48000")
+
+
 def test_an_intent_that_was_never_booked_is_absent_after_a_crash_and_never_sent_again(world: World) -> None:
     world.executor.kill()
     intent_id = uuid.uuid4()

@@ -20,7 +20,7 @@ from btc_shared.kucoin.transport import open_http
 from btc_shared.leadership import Leadership
 from btc_shared.messages import Execution, Signal
 from btc_shared.records import BookPicture, LedgerKey, SymbolRules
-from btc_shared.service import every, run_as_leader, run_until, tolerating_outage
+from btc_shared.service import StartError, every, run_as_leader, run_until, tolerating_outage
 from btc_shared.settings import EngineSettings, RiskSettings
 from btc_shared.settings.runtime import RuntimeSettings, part
 from executor.ledger import Ledger
@@ -117,6 +117,7 @@ class Executor:
         return False
 
     async def _learn_rules(self) -> None:
+        await self._refuse_to_forget()
         await self._refresh()
         if self._rules is None:
             return
@@ -124,6 +125,21 @@ class Executor:
             before = await self._operator.effective_mode(connection)
             if before is not self.ledger_key.mode:
                 await self._operator.audit_mode_in_effect(connection, before, self.ledger_key.mode)
+
+    async def _refuse_to_forget(self) -> None:
+        """A position that was opened with another SYMBOL would have no exits: then nothing starts.
+
+        Raises:
+            StartError: naming it.
+        """
+        async with self._engine.connect() as connection:
+            others = await self._repository.other_positions(connection)
+        if others:
+            held = " and ".join(f"{size.normalize():f} {symbol}" for symbol, size in others)
+            raise StartError(
+                f"a position of {held} is open, and nobody would judge its exits with SYMBOL={self._settings.symbol}:"
+                f" set SYMBOL={others[0][0]} until it is sold"
+            )
 
     async def _trade(self, stop: asyncio.Event) -> None:
         await run_until(

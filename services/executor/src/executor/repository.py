@@ -107,6 +107,15 @@ class Repository:
             ),
         )
 
+    async def other_positions(self, connection: AsyncConnection) -> list[tuple[str, Decimal]]:
+        """Symbol and size of what this ledger holds of other symbols."""
+        rows = await connection.execute(
+            select(PositionRow.symbol, PositionRow.size)
+            .where(self._where(PositionRow, self._ledger), PositionRow.symbol != self.symbol)
+            .order_by(PositionRow.symbol)
+        )
+        return [(row.symbol, row.size) for row in rows]
+
     async def sum_of_fills(self, connection: AsyncConnection) -> Decimal:
         """Σ bought − Σ sold over all fills ever: what position + dust must equal."""
         signed = (
