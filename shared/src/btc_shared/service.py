@@ -7,6 +7,7 @@ the process with an error; the supervisor (or Docker) starts it anew and recover
 
 import asyncio
 import contextlib
+import faulthandler
 import importlib
 import inspect
 import signal
@@ -32,6 +33,8 @@ from btc_shared.settings import HttpSettings, LoggingSettings, SettingsError, lo
 EXIT_WRONG_SETTINGS = 2
 SHUTDOWN_GRACE_SECS = 5
 CANCELLATION_SECS = 2.0
+# A process whose event loop has stood still for so long is stuck: no restart policy sees that, so it ends itself.
+STUCK_SECS = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +83,7 @@ async def _run(name: ServiceName, settings: S, main: Callable[[S, asyncio.Event]
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log.info("starting", name=str(name))
+    proving = asyncio.create_task(_prove_alive(STUCK_SECS))
     try:
         await main(settings, stop)
     except StartError as error:
@@ -88,8 +92,18 @@ async def _run(name: ServiceName, settings: S, main: Callable[[S, asyncio.Event]
     except Exception:
         log.exception("crashed", name=str(name))
         return 1
+    finally:
+        proving.cancel()
+        faulthandler.cancel_dump_traceback_later()
     log.info("stopped", name=str(name))
     return 0
+
+
+async def _prove_alive(stuck_secs: float) -> None:
+    """End the process, with every thread's stack in the log, when the event loop does not run for `stuck_secs`."""
+    while True:
+        faulthandler.dump_traceback_later(stuck_secs, exit=True)
+        await asyncio.sleep(stuck_secs / 12)
 
 
 class HttpServer:

@@ -1,6 +1,9 @@
-"""How a service's tasks end: all of them, whatever they do with a cancellation."""
+"""How a service's tasks end: all of them, whatever they do with a cancellation; and a process that is stuck."""
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -78,3 +81,22 @@ async def test_a_port_in_use_is_said_in_a_sentence() -> None:
         with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1:{first.port}: Address already in use"):
             async with HttpServer(app, "127.0.0.1", first.port):
                 pass
+
+
+def test_a_process_whose_loop_stands_still_ends_itself_and_says_where(tmp_path: Path) -> None:
+    program = tmp_path / "stuck.py"
+    program.write_text(
+        "import asyncio, time\n"
+        "from btc_shared import service\n"
+        "async def main():\n"
+        "    asyncio.create_task(service._prove_alive(0.6))\n"
+        "    await asyncio.sleep(2)  # alive for longer than that\n"
+        "    print('alive', flush=True)\n"
+        "    time.sleep(250)\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=120)
+    assert ended.stdout == "alive\n"
+    assert ended.returncode == 1
+    assert "Timeout (0:00:00.600000)!" in ended.stderr
+    assert 'stuck.py", line 7 in main' in ended.stderr
