@@ -70,9 +70,9 @@ def test_what_stays_up_is_watched_and_started_again(services: dict[str, Service]
 
 def test_every_container_has_limits_and_its_log_rotates(services: dict[str, Service], name: str) -> None:
     service = services[name]
-    assert 0 < int(service["mem_limit"]) <= 512 * 2**20
+    assert 0 < int(service["mem_limit"]) <= 768 * 2**20
     assert 0 < float(service["cpus"]) <= 1
-    assert 0 < service["pids_limit"] <= 128
+    assert 0 < service["pids_limit"] <= 256
     assert service["logging"] == {"driver": "json-file", "options": {"max-file": "5", "max-size": "10m"}}
 
 
@@ -126,7 +126,7 @@ def test_the_base_image_is_pinned() -> None:
 
 def test_no_secret_is_in_an_environment(services: dict[str, Service], name: str) -> None:
     for variable, value in (services[name].get("environment") or {}).items():
-        if re.search(r"PASSWORD|PASSPHRASE|TOKEN|SECRET|_KEY|DATABASE_URL|REDIS_URL", variable):
+        if re.search(r"PASSWORD|PASSPHRASE|TOKEN|SECRET|_KEY|DATABASE_.*URL|REDIS_URL", variable) and value != "true":
             assert variable.endswith("_FILE"), variable
             assert value is None or value.startswith("/run/secrets/")
 
@@ -146,7 +146,7 @@ def test_generated_secrets_are_written_by_init_only_and_seen_by_their_readers(se
                 assert mount.get("read_only", False) is (name != "init")
                 readers.setdefault(mount["source"], set()).add(name)
     assert readers == {
-        "postgres-secrets": {"init", "postgres"},
+        "postgres-secrets": {"init", "postgres", "migrate"},
         "redis-secrets": {"init", "redis"},
         "service-secrets": {"init", "migrate", *SERVICES},
         "control-secrets": {"init", "exporter"},
@@ -163,6 +163,19 @@ def test_only_the_two_services_that_talk_to_kucoin_have_a_way_out(project: dict[
         assert services[name]["networks"].keys() == {"backend"}
     assert services["init"]["network_mode"] == services["check"]["network_mode"] == "none"
     assert services["grafana"]["networks"].keys() == {"front"}
+
+
+def test_what_shows_and_measures_comes_after_the_traders(services: dict[str, Service]) -> None:
+    """A port of its that is taken ends `up`: by then the traders must have been started."""
+    traders = {"market-feed", "decision-engine", "executor"}
+    for name in PUBLISHED:
+        assert traders <= services[name]["depends_on"].keys(), name
+    for name in {*traders, *JOBS, "postgres", "redis"}:
+        assert not PUBLISHED.keys() & services[name].get("depends_on", {}).keys(), name
+
+
+def test_no_web_page_may_read_prometheus(services: dict[str, Service]) -> None:
+    assert "--web.cors.origin=none" in services["prometheus"]["command"]
 
 
 @pytest.mark.parametrize("service_name", SERVICES)

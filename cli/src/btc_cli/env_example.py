@@ -31,8 +31,10 @@ _HEAD = """\
 # GRAFANA_PORT=3002
 # true: whoever reaches Grafana's port may look without a password
 # GRAFANA_ANONYMOUS=false
-# how long Prometheus keeps what it measured
+# how long Prometheus keeps what it measured (2 GB at most)
 # PROMETHEUS_RETENTION=90d
+# processors that one container may use; 0: no limit, where the kernel cannot limit it (some NAS, rootless Docker)
+# CPU_LIMIT=1.0
 """
 # Which class declares a setting decides where it stands.
 _TITLES = {

@@ -17,7 +17,8 @@ def _is_symbol(value: str) -> str:
     return value
 
 
-def _is_postgres(value: SecretStr) -> SecretStr:
+def is_postgres(value: SecretStr) -> SecretStr:
+    """The value, if it looks like a PostgreSQL address."""
     if not value.get_secret_value().startswith(("postgresql://", "postgresql+psycopg://")):
         raise ValueError("not a PostgreSQL address")
     return value
@@ -40,7 +41,7 @@ Symbol = Annotated[str, AfterValidator(_is_symbol)]
 
 
 class DatabaseSettings(Settings):
-    database_url: Annotated[SecretStr, AfterValidator(_is_postgres)] = Field(
+    database_url: Annotated[SecretStr, AfterValidator(is_postgres)] = Field(
         description="PostgreSQL address, such as postgresql://agent:password@127.0.0.1:5432/agent"
     )
 
