@@ -76,7 +76,7 @@ def _declared() -> dict[str, dict[str, FieldInfo]]:
             if not issubclass(cls, Settings):
                 continue
             for name in cls.__annotations__:
-                if name in cls.model_fields and name not in FIXED:
+                if name in cls.model_fields and name not in FIXED and f"# {name.upper()}=" not in _HEAD:
                     found.setdefault(cls.__name__, {})[name] = cls.model_fields[name]
     return found
 

@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from btc_shared.api import RequestMetrics, health_response, install_error_handlers
 from btc_shared.codes import ServiceName
@@ -16,6 +16,7 @@ from btc_shared.health import Health, Heartbeat
 from btc_shared.service import HttpServer, run_until
 from btc_shared.settings import EngineSettings, RiskSettings
 from btc_shared.settings.runtime import RuntimeSettings, part
+from webui_api.page import page_router
 from webui_api.queries import Queries
 from webui_api.routes import api_router
 from webui_api.settings import WebuiSettings
@@ -37,15 +38,13 @@ def create_app(settings: WebuiSettings, engine: AsyncEngine, health: Health) -> 
     async def health_route() -> Response:
         return await health_response(health, engine)
 
-    @app.get("/", include_in_schema=False)
-    async def root() -> Response:
-        return RedirectResponse("/api/status")
-
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
-    app.include_router(api_router(settings, Queries(engine, settings.venue, settings.symbol, runtime)))
+    app.include_router(page_router(settings))
+    queries = Queries(engine, settings.venue, settings.symbol, runtime)
+    app.include_router(api_router(settings, queries))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.api_cors_origins,

@@ -155,11 +155,17 @@ def realised_curve(ledger: Ledger, history: History, period: Period, now: dateti
         start = history.first_trade.executed_at if history.first_trade else None
     if value is None or start is None:
         return ()
+    return curve_points(value, start, history.results, now)
+
+
+def curve_points(value: Decimal, start: datetime, results: Sequence[Result], now: datetime) -> Sequence[EquityPoint]:
+    """A curve that begins with `value` at `start`: a point for each result, and one now."""
     points = [EquityPoint(time_ms=to_ms(start), equity=value)]
-    for result in history.results:
+    for result in results:
         value += result.realised
         points.append(EquityPoint(time_ms=to_ms(result.at), equity=value))
-    return [*points, EquityPoint(time_ms=to_ms(now), equity=value)]
+    # What was booked while this was read may be a little later than `now`.
+    return [*points, EquityPoint(time_ms=max(to_ms(now), points[-1].time_ms), equity=value)]
 
 
 def _buy_and_hold(

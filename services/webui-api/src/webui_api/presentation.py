@@ -1,10 +1,11 @@
 """From what was read to the answers: pure."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from btc_shared.clock import from_ms
 from btc_shared.codes import Action, Mode, ServiceName, Strategy
 from btc_shared.figures import (
     Beats,
@@ -20,8 +21,11 @@ from btc_shared.figures import (
     unrealised_pnl,
 )
 from webui_api import schemas
+from webui_api.equity import EquityCurve
 from webui_api.liveness import Liveness
 from webui_api.performance import Learning, Performance, Period
+
+BAR = timedelta(minutes=1)
 
 
 def price_text(price: Decimal) -> str:
@@ -247,6 +251,55 @@ def trade_answer(row: Any) -> schemas.TradeAnswer:
             "decision_id": str(row.decision_id) if row.decision_id else None,
         },
         created_at=row.created_at,
+    )
+
+
+def equity_answer(curve: EquityCurve) -> schemas.EquityAnswer:
+    return schemas.EquityAnswer(
+        mode=curve.mode,
+        period=curve.period,
+        since=curve.since,
+        start_capital=number(curve.start_capital),
+        equity_now=number(curve.equity_now),
+        results=curve.results,
+        complete=curve.complete,
+        points=[
+            schemas.EquityPointAnswer(time=from_ms(point.time_ms), equity=float(point.equity)) for point in curve.points
+        ],
+    )
+
+
+def candles_answer(symbol: str, mode: Mode, bars: Sequence[Any], newest_trades: Sequence[Any]) -> schemas.CandlesAnswer:
+    """Rows of `candles`, oldest first, and of `trades`, newest first."""
+    return schemas.CandlesAnswer(
+        symbol=symbol,
+        mode=mode,
+        candles=[_candle(bar, before) for before, bar in zip([None, *bars], bars, strict=False)],
+        trades=[
+            schemas.MarkAnswer(
+                id=row.id,
+                time=row.executed_at,
+                side=row.side,
+                price=float(row.price),
+                size=float(row.size),
+                exit_reason=row.exit_reason,
+                pnl=number(row.pnl),
+            )
+            for row in reversed(newest_trades)
+        ],
+    )
+
+
+def _candle(bar: Any, before: Any | None) -> schemas.CandleAnswer:
+    return schemas.CandleAnswer(
+        time=bar.open_time,
+        open=float(bar.open),
+        high=float(bar.high),
+        low=float(bar.low),
+        close=float(bar.close),
+        volume=float(bar.volume),
+        filled=bar.filled,
+        missing_before=(bar.open_time - before.open_time) // BAR - 1 if before else 0,
     )
 
 

@@ -10,10 +10,12 @@ from btc_shared.db import reads
 from btc_shared.figures import Market, age_seconds, effective_mode, usable, winding_down
 from btc_shared.settings.runtime import RuntimeSettings
 from webui_api import presentation, repository, schemas
+from webui_api.equity import equity_curve
 from webui_api.liveness import liveness, mode_notes
 from webui_api.performance import Period, performance, period_start
 
 TIMEOUT_SECS = 5.0
+MAX_MARKS = 1_000
 
 
 class Queries:
@@ -91,6 +93,39 @@ class Queries:
         bid, fee = market.bid if market else None, self._runtime.risk.taker_fee
         found = performance(ledger, history, period, bid=bid, taker_fee=fee, now=now)
         return presentation.performance_answer(found, since)
+
+    async def equity(self, mode: Mode | None, period: Period, now: datetime) -> schemas.EquityAnswer:
+        async with reads.snapshot(self._engine, timeout_secs=TIMEOUT_SECS) as connection:
+            await self._runtime.refresh(connection)
+            mode = mode or await self._effective_mode(connection)
+            ledger = (await reads.read_ledgers(connection, self._venue, self._symbol))[mode]
+            market = usable(await reads.read_market(connection, self._venue, self._symbol), now)
+            since = period_start(period, now)
+            newest = await repository.read_newest_results(connection, self._venue, self._symbol, mode, since)
+            first = await repository.read_first_trade(connection, self._venue, self._symbol, mode, None)
+        found = equity_curve(
+            ledger,
+            newest,
+            first.executed_at if first else None,
+            period,
+            bid=market.bid if market else None,
+            taker_fee=self._runtime.risk.taker_fee,
+            now=now,
+        )
+        return presentation.equity_answer(found)
+
+    async def candles(self, limit: int) -> schemas.CandlesAnswer:
+        async with reads.snapshot(self._engine, timeout_secs=TIMEOUT_SECS) as connection:
+            mode = await self._effective_mode(connection)
+            bars = await repository.read_candles(connection, self._venue, self._symbol, limit)
+            trades = (
+                await repository.read_trades(
+                    connection, self._venue, self._symbol, mode, MAX_MARKS, since=bars[0].open_time
+                )
+                if bars
+                else []
+            )
+        return presentation.candles_answer(self._symbol, mode, bars, trades)
 
     async def decisions(self, limit: int, now: datetime) -> list[schemas.DecisionAnswer]:
         async with reads.snapshot(self._engine, timeout_secs=TIMEOUT_SECS) as connection:

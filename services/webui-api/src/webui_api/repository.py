@@ -13,8 +13,11 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from btc_shared.codes import ExitReason, Mode, Side
 from btc_shared.db.models import BookingRow, CandleRow, QTableRow, RoundTripRow, TotalsRow, TradeRow
 from btc_shared.figures import Ledger, Totals
+from webui_api.equity import NewestResults
 from webui_api.performance import FirstTrade, History, Learning, Result
 
+MAX_RESULTS = 20_000
+"""How many results (one for each fill of a sell) one equity curve reads: a year or more at the default limits."""
 PRICE_CHANGE_TOLERANCE = timedelta(minutes=10)
 """How much older than 24 hours a candle may be and still be the price of 24 hours ago."""
 
@@ -65,11 +68,24 @@ def _from_ledgers(columns: Any, rows: LateralFromClause, venue: str, symbol: str
     )
 
 
-async def read_trades(connection: AsyncConnection, venue: str, symbol: str, mode: Mode, limit: int) -> list[Row[Any]]:
-    """The newest executed orders, newest first: rows with the columns of `trades`."""
+async def read_candles(connection: AsyncConnection, venue: str, symbol: str, limit: int) -> Sequence[Row[Any]]:
+    """The newest final bars, oldest first: rows with the columns of `candles`."""
+    rows = await connection.execute(
+        select(CandleRow.__table__)
+        .where(CandleRow.venue == venue, CandleRow.symbol == symbol)
+        .order_by(CandleRow.open_time.desc())
+        .limit(limit)
+    )
+    return rows.all()[::-1]
+
+
+async def read_trades(
+    connection: AsyncConnection, venue: str, symbol: str, mode: Mode, limit: int, since: datetime | None = None
+) -> list[Row[Any]]:
+    """The newest executed orders (since a moment), newest first: rows with the columns of `trades`."""
     newest = (
         select(TradeRow.__table__)
-        .where(*_of_ledger(TradeRow))
+        .where(*_of_ledger(TradeRow), *_since(TradeRow.executed_at, since))
         .order_by(TradeRow.executed_at.desc(), TradeRow.id.desc())
         .limit(limit)
         .lateral("newest")
@@ -96,7 +112,7 @@ async def read_history(
         gross_profit=profit,
         gross_loss=loss,
         results=results,
-        first_trade=await _read_first_trade(connection, venue, symbol, ledger.mode, start),
+        first_trade=await read_first_trade(connection, venue, symbol, ledger.mode, start),
     )
 
 
@@ -168,7 +184,28 @@ async def _read_results(
     return [Result(at=row.booked_for, realised=row.realised) for row in rows]
 
 
-async def _read_first_trade(
+async def read_newest_results(
+    connection: AsyncConnection, venue: str, symbol: str, mode: Mode, start: datetime | None
+) -> NewestResults:
+    """A period's newest results, at most `MAX_RESULTS`: the cost does not grow with the ledger's history."""
+    newest = (
+        select(BookingRow.id, BookingRow.booked_for, BookingRow.realised)
+        .where(*_of_ledger(BookingRow), *_since(BookingRow.booked_for, start))
+        .order_by(BookingRow.booked_for.desc(), BookingRow.id.desc())
+        .limit(MAX_RESULTS + 1)
+        .lateral("newest")
+    )
+    statement = _from_ledgers([newest.c.booked_for, newest.c.realised], newest, venue, symbol, mode)
+    rows = (
+        await connection.execute(
+            statement.order_by(newest.c.booked_for.desc(), newest.c.id.desc()).limit(MAX_RESULTS + 1)
+        )
+    ).all()
+    results = [Result(at=row.booked_for, realised=row.realised) for row in reversed(rows[:MAX_RESULTS])]
+    return NewestResults(results=results, complete=len(rows) <= MAX_RESULTS)
+
+
+async def read_first_trade(
     connection: AsyncConnection, venue: str, symbol: str, mode: Mode, start: datetime | None
 ) -> FirstTrade | None:
     first = (

@@ -14,12 +14,16 @@ from webui_api.queries import Queries
 from webui_api.settings import WebuiSettings
 
 MAX_ROWS = 1_000
+MAX_CANDLES = 1_440  # a day
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     503: {"model": schemas.ErrorAnswer, "description": "not available now; `detail` says why"}
 }
 
 ModeParameter = Annotated[
     Mode | None, Query(description="dry (simulated money) or live (real money); default: the mode in effect")
+]
+PeriodParameter = Annotated[
+    Period, Query(description="today (UTC day so far), a length that ends now (1h to 365d), or all of history")
 ]
 SymbolParameter = Annotated[str | None, Query(description="the market; default and only choice: the agent's own")]
 
@@ -81,13 +85,22 @@ def api_router(settings: WebuiSettings, queries: Queries) -> APIRouter:
 
     @router.get("/performance", operation_id="performance", summary="Trading result of a period")
     async def performance(
-        mode: ModeParameter = None,
-        period: Annotated[
-            Period, Query(description="today (UTC day so far), a length that ends now (1h to 365d), or all of history")
-        ] = Period.ALL,
+        mode: ModeParameter = None, period: PeriodParameter = Period.ALL
     ) -> schemas.PerformanceAnswer:
         """Profit and loss net of fees, win rate, drawdown, Sharpe ratio, and what holding would have made."""
         return await queries.performance(mode, period, clock.now())
+
+    @router.get("/equity", operation_id="equity", summary="Equity curve of a period")
+    async def equity(mode: ModeParameter = None, period: PeriodParameter = Period.ALL) -> schemas.EquityAnswer:
+        """How the money developed: realised equity over time, oldest point first, at most 1,000 points."""
+        return await queries.equity(mode, period, clock.now())
+
+    @router.get("/candles", operation_id="candles", summary="1-minute candles with the agent's buys and sells")
+    async def candles(
+        limit: Annotated[int, Query(ge=1, le=MAX_CANDLES, description="how many candles, 1 to 1440")] = 240,
+    ) -> schemas.CandlesAnswer:
+        """The newest final candles, oldest first, and the orders that the agent executed in their span and since."""
+        return await queries.candles(limit)
 
     @router.get("/decisions", operation_id="decisions", summary="Recent decisions and what became of them")
     async def decisions(

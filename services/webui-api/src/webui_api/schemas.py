@@ -235,3 +235,65 @@ class DecisionAnswer(BaseModel):
     outcome_code: str | None = Field(description="the code of a refusal")
     outcome_detail: str | None
     outcome_at: datetime | None
+
+
+class EquityPointAnswer(BaseModel):
+    """Equity at one moment."""
+
+    time: datetime
+    equity: float = Field(description="realised equity, USDT: open positions count at what they cost")
+
+
+class EquityAnswer(BaseModel):
+    """The equity curve of one mode and period: a step for each realised result, thinned to 1,000 points at most.
+
+    Thinning keeps every highest and lowest point. Without any trade there are no points.
+    """
+
+    mode: Mode
+    period: Period
+    since: datetime | None = Field(description="start of the period; null for all of history")
+    start_capital: float | None = Field(description="what the ledger started with, USDT; null before it has an account")
+    equity_now: float | None = Field(
+        description="cash plus the open position at the bid less the fee, USDT; null without an account or a price"
+    )
+    results: int = Field(description="realised results that the curve is made of")
+    complete: bool = Field(
+        description="false: the period has more results than are read for this answer (20,000), so the curve begins "
+        "later than the period; its values are right all the same"
+    )
+    points: list[EquityPointAnswer] = Field(description="oldest first; the last one is now")
+
+
+class CandleAnswer(BaseModel):
+    """One final 1-minute bar."""
+
+    time: datetime = Field(description="start of its minute")
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float = Field(description="BTC")
+    filled: bool = Field(description="true: nothing was traded in this minute, the bar repeats the last close")
+    missing_before: int = Field(description="minutes without a bar between the one before and this one; 0 is usual")
+
+
+class MarkAnswer(BaseModel):
+    """One executed order of the agent, for a chart."""
+
+    id: int = Field(description="the trade's id, as in /api/trades")
+    time: datetime
+    side: Side
+    price: float = Field(description="mean fill price, USDT")
+    size: float = Field(description="BTC")
+    exit_reason: ExitReason | None = Field(description="why a sell was made; null for a buy")
+    pnl: float | None = Field(description="net result of a sell, USDT; null for a buy")
+
+
+class CandlesAnswer(BaseModel):
+    """The newest candles, and what the agent traded from the first one's start until now."""
+
+    symbol: str
+    mode: Mode = Field(description="whose trades are shown")
+    candles: list[CandleAnswer] = Field(description="oldest first; the minute that is still running is not there")
+    trades: list[MarkAnswer] = Field(description="oldest first; at most the newest 1000")

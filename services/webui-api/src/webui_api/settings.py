@@ -30,3 +30,15 @@ class WebuiSettings(ServiceSettings, DatabaseSettings, MarketSettings, RiskSetti
         (),
         description="web origins whose pages may read the API, comma separated, such as http://localhost:3000",
     )
+    exporter_port: int = Field(
+        9092,
+        ge=0,
+        le=65_535,
+        description="port of this machine where the mode page is, for the web page's link to it; 0 leaves the link out",
+    )
+    grafana_port: int = Field(
+        3002,
+        ge=0,
+        le=65_535,
+        description="port of this machine where Grafana is, for the web page's link to it; 0 leaves the link out",
+    )
