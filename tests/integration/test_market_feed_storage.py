@@ -18,7 +18,7 @@ from btc_shared.db.models import CandleRow, MarketStateRow, SymbolRow
 from btc_shared.messages import CandleUpdate, TradeBatch
 from btc_shared.records import BookPicture, Candle, Level, PublicTrade, SymbolRules
 from market_feed.outbox import Outbox
-from market_feed.storage import BarToStore, MarketState, Storage, StoredBar
+from market_feed.storage import BarToStore, Hole, MarketState, Storage, StoredBar
 
 T0 = 1_790_000_040_000
 ONE = Decimal(1)
@@ -84,6 +84,29 @@ async def test_a_bar_with_trades_is_never_replaced_by_a_filled_one(engine: Async
     assert await storage.put_bars([bar("DD-USDT", 0, "99", "0")]) == []
     assert await storage.put_bars([bar("DD-USDT", 1, "99", "0")]) == [StoredBar(T0 + 60_000, True)]
     assert [row[0] for row in await rows(engine, "DD-USDT")] == [Decimal(100), Decimal(99)]
+
+
+async def test_holes_are_found_between_stored_bars_newest_ones_first_when_they_are_many(engine: AsyncEngine) -> None:
+    storage = Storage(engine, "practice", "HH-USDT")
+    assert await storage.holes(0, 9) == []
+    stored = {minute: bar("HH-USDT", minute, volume=str(minute % 2)) for minute in (0, 1, 5, 6, 8, 20)}
+    await storage.put_bars(list(stored.values()))
+    await Storage(engine, "practice", "OTHER-USDT").put_bars([bar("OTHER-USDT", minute) for minute in range(21)])
+    await Storage(engine, "kucoin", "HH-USDT").put_bars([bar("HH-USDT", minute) for minute in range(21)])
+
+    def hole(before: int, end: int) -> Hole:
+        return Hole(stored[before].candle, T0 + end * 60_000)
+
+    found = await storage.holes(0, 9)
+    assert found == [hole(1, 5), hole(6, 8), hole(8, 20)]
+    assert [(gap.start_ms, gap.minutes) for gap in found] == [
+        (T0 + 2 * 60_000, 3),
+        (T0 + 7 * 60_000, 1),
+        (T0 + 9 * 60_000, 11),
+    ]
+    assert await storage.holes(0, 2) == [hole(6, 8), hole(8, 20)]
+    assert await storage.holes(T0 + 6 * 60_000, 9) == [hole(6, 8), hole(8, 20)]
+    assert await storage.holes(T0 + 7 * 60_000, 9) == [hole(8, 20)]
 
 
 async def test_market_state_and_rules_are_one_row_that_follows(engine: AsyncEngine) -> None:

@@ -13,7 +13,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 SOURCE_ROOTS = (*sorted(REPOSITORY.glob("services/*/src")), REPOSITORY / "shared" / "src")
 
-PURE_PACKAGES = ("decision_engine.domain", "executor.domain")
+PURE_PACKAGES = ("decision_engine.domain", "executor.domain", "market_feed.domain")
 
 PURE_MODULES = (
     *("__future__", "abc", "bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "enum"),

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from btc_shared.db.engine import is_connection_lost
 from btc_shared.db.reads import snapshot
-from btc_shared.health import Health
+from btc_shared.health import Health, database_outage
 
 HEALTH_TIMEOUT_SECS = 3.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "OPTIONS"})
@@ -73,7 +73,7 @@ def install_error_handlers(app: FastAPI) -> None:
     async def database(_: Request, error: Exception) -> JSONResponse:
         if isinstance(error, SQLAlchemyError) and not is_connection_lost(error):
             return await unexpected(_, error)
-        log.warning("database_unreachable", error=repr(error))
+        database_outage.failed(error)
         return ApiError(503, "the database cannot be read", "try again in some seconds").response()
 
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -105,9 +105,10 @@ async def health_response(health: Health, engine: AsyncEngine) -> JSONResponse:
     try:
         async with snapshot(engine, timeout_secs=HEALTH_TIMEOUT_SECS) as connection:
             await connection.execute(text("SELECT version_num FROM alembic_version"))
+        database_outage.over()
         database = {"ok": True, "detail": "readable"}
     except (SQLAlchemyError, OSError) as error:
-        log.warning("database_unreachable", error=repr(error))
+        database_outage.failed(error)
         database = {"ok": False, "detail": "cannot be read, or its tables are missing; the log says why"}
         serving = False
     body["checks"]["database"] = database

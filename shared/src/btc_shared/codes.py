@@ -20,6 +20,13 @@ class Side(StrEnum):
     SELL = "sell"
 
 
+class DataSource(StrEnum):
+    """By which way market data came from the exchange."""
+
+    SOCKET = "socket"
+    REST = "rest"
+
+
 class Action(StrEnum):
     """What a decision says."""
 

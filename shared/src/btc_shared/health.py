@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,12 +17,14 @@ from starlette.routing import Route
 from btc_shared import clock
 from btc_shared.codes import Mode, ServiceName
 from btc_shared.db.models import HeartbeatRow
+from btc_shared.outage import Outage
 
 HEARTBEAT_SECS = 2.0
 HEARTBEAT_TIMEOUT_SECS = 5.0
 
-log = structlog.get_logger(__name__)
 heartbeat_failures = Counter("heartbeat_failures", "Heartbeats that could not be stored")
+database_outage = Outage("database", settle_secs=10.0)
+"""The database as all parts of this process see it, so that its outage is logged once, whoever meets it."""
 
 
 class Check(NamedTuple):
@@ -41,6 +42,11 @@ class Health:
         self.service = service
         self.started_at = clock.now()
         self._checks: dict[str, Callable[[], Check]] = {}
+        self._facts: dict[str, Callable[[], Any]] = {}
+
+    def tell(self, name: str, fact: Callable[[], Any]) -> None:
+        """Have the body of `/health` say more under `name`; `fact` is asked anew at every look."""
+        self._facts[name] = fact
 
     def add(self, name: str, check: Callable[[], Check]) -> None:
         self._checks[name] = check
@@ -55,6 +61,7 @@ class Health:
             "status": "healthy" if healthy else "degraded",
             "checks": {name: {"ok": check.ok, "detail": check.detail} for name, check in results.items()},
             "started_at": self.started_at.isoformat().replace("+00:00", "Z"),
+            **{name: fact() for name, fact in self._facts.items()},
         }
         return serving, body
 
@@ -109,16 +116,13 @@ class Heartbeat:
 
     async def run(self, stop: asyncio.Event, *, acting: Callable[[], bool] = lambda: True) -> None:
         """Beat until `stop` while `acting`; a database that is away is logged once per outage and tried again."""
-        failing = False
         while not stop.is_set():
             try:
                 if acting():
                     await self.beat()
-                failing = False
+                    database_outage.over()
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 heartbeat_failures.inc()
-                if not failing:
-                    log.warning("heartbeat_failed", error=str(error).splitlines()[0] if str(error) else repr(error))
-                failing = True
+                database_outage.failed(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), HEARTBEAT_SECS)

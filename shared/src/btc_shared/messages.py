@@ -1,8 +1,9 @@
 """The messages that services exchange over Redis streams, and the one place that encodes and decodes them.
 
 A stream entry has two fields: `kind` (which record) and `data` (the record as MessagePack). Decimals travel
-as text, so nothing is rounded. An entry that does not decode, or that carries a number no market can have, raises
-`UnknownMessageError`; readers put it on the dead-letter stream.
+as text, so nothing is rounded. A new field gets a default and is ignored by who does not know it, so that services of
+two versions understand each other while they are being replaced. An entry that does not decode, or that carries a
+number no market can have, raises `UnknownMessageError`; readers put it on the dead-letter stream.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from btc_shared.codes import Action, ExitReason, Mode, Side
+from btc_shared.codes import Action, DataSource, ExitReason, Mode, Side
 from btc_shared.records import BookPicture, Candle, LedgerKey, PublicTrade
 
 KIND_FIELD = b"kind"
@@ -18,19 +19,27 @@ DATA_FIELD = b"data"
 
 
 class TradeBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Public trades in the order in which the exchange made them, never empty."""
+    """Public trades in the order in which the exchange made them, never empty; `received_at_ms` is our clock."""
 
     symbol: str
     received_at_ms: int
     trades: tuple[PublicTrade, ...]
+    source: DataSource | None = None
 
 
 class CandleUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """A bar became final (`correction` False) or a final bar was corrected later (True)."""
+    """A bar became final (`correction` False) or a final bar was corrected later (True).
+
+    What it tells happened before `candle.close_time_ms`, on the exchange's clock. `received_at_ms`, on ours, is when
+    its figures were known; a bar that had to wait for the database is published later than that. `source` is who had
+    the last word on the figures: the socket's frames (or their absence), or a REST answer.
+    """
 
     candle: Candle
     correction: bool
     published_at_ms: int
+    received_at_ms: int | None = None
+    source: DataSource | None = None
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from btc_shared.codes import Mode, Side
+from btc_shared.codes import DataSource, Mode, Side
 
 MINUTE_MS = 60_000
 
@@ -43,13 +43,17 @@ class Level(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BookPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """The top of an order book at one moment: bids descending, asks ascending, neither empty."""
+    """The top of an order book at one moment: bids descending, asks ascending, neither empty.
+
+    `received_at_ms` is our clock; `source` None: whoever made it did not say.
+    """
 
     symbol: str
     event_time_ms: int
     received_at_ms: int
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
+    source: DataSource | None = None
 
     @property
     def best_bid(self) -> Decimal:

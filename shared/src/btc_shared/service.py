@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 from btc_shared import logs
 from btc_shared.codes import ServiceName
 from btc_shared.db.engine import is_connection_lost
-from btc_shared.health import Check, Health, Heartbeat
+from btc_shared.health import Check, Health, Heartbeat, database_outage
 from btc_shared.leadership import Leadership
 from btc_shared.settings import HttpSettings, LoggingSettings, SettingsError, load
 
@@ -214,14 +214,15 @@ async def run_as_leader(
 
 
 async def tolerating_outage(work: Awaitable[Any]) -> bool:
-    """Await `work`; False when the database was away, which is logged. Any other error is the caller's."""
+    """Await `work`; False when the database was away, whose outage is logged once. Other errors are the caller's."""
     try:
         await work
     except (SQLAlchemyError, OSError) as error:
         if not is_connection_lost(error):
             raise
-        log.warning("database_away", error=repr(error))
+        database_outage.failed(error)
         return False
+    database_outage.over()
     return True
 
 

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from btc_shared.messages import Message, UnknownMessageError, decode, encode
+from btc_shared.outage import Outage
 
 DEAD_LETTER_STREAM = "dead-letter"
 DEAD_LETTER_MAXLEN = 1_000
@@ -112,7 +113,7 @@ async def read_from_now(redis: "Redis", streams: Sequence[str]) -> AsyncGenerato
 
     Market data only: what was missed while Redis was away is not asked for again.
     """
-    retry = Retry()
+    retry, outage = Retry(), Outage(f"redis (reading {', '.join(streams)})")
     positions: dict[str, bytes | str] = {}
     while True:
         try:
@@ -122,9 +123,10 @@ async def read_from_now(redis: "Redis", streams: Sequence[str]) -> AsyncGenerato
                     positions[stream] = cast("bytes", newest[0][0]) if newest else "0-0"
             answer = await redis.xread(cast("dict[Any, Any]", positions), count=500, block=BLOCK_MS)
             retry.reset()
+            outage.over()
         except (RedisError, OSError) as error:
             stream_errors.labels("read").inc()
-            log.warning("stream_read_failed", streams=list(streams), error=repr(error))
+            outage.failed(error)
             await retry.wait()
             positions.clear()  # a restarted server may count from lower ids: start from its newest again
             continue
@@ -153,6 +155,7 @@ class GroupReader:
 
     def __init__(self, redis: "Redis", stream: str, group: str, consumer: str) -> None:
         self._redis, self._stream, self._group, self._consumer = redis, stream, group, consumer
+        self._outage = Outage(f"redis (reading {stream} as {group})")
 
     async def ack(self, entry_id: bytes) -> None:
         """The entry's effects are committed: never deliver it again. A failure only means one more delivery."""
@@ -160,7 +163,7 @@ class GroupReader:
             await self._redis.xack(self._stream, self._group, entry_id)
         except (RedisError, OSError) as error:
             stream_errors.labels("ack").inc()
-            log.warning("stream_ack_failed", stream=self._stream, error=repr(error))
+            self._outage.failed(error)
 
     async def __aiter__(self) -> AsyncIterator[tuple[bytes, Message]]:
         retry = Retry()
@@ -169,6 +172,7 @@ class GroupReader:
             try:
                 entries = await self._next(pending_from)
                 retry.reset()
+                self._outage.over()
             except (RedisError, OSError) as error:
                 # Whatever the server answers, it must not end the process: exits go on without Redis.
                 pending_from = b"0"
@@ -176,7 +180,7 @@ class GroupReader:
                     await self._create_group(retry)
                     continue
                 stream_errors.labels("read").inc()
-                log.warning("stream_read_failed", streams=[self._stream], error=repr(error))
+                self._outage.failed(error)
                 await retry.wait()
                 continue
             if pending_from is not None:
@@ -213,5 +217,5 @@ class GroupReader:
             if isinstance(error, ResponseError) and "BUSYGROUP" in str(error):
                 return
             stream_errors.labels("create_group").inc()
-            log.warning("consumer_group_not_created", stream=self._stream, error=repr(error))
+            self._outage.failed(error)
             await retry.wait()

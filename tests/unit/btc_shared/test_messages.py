@@ -1,10 +1,11 @@
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btc_shared.codes import Action, ExitReason, Mode, Side
+from btc_shared.codes import Action, DataSource, ExitReason, Mode, Side
 from btc_shared.messages import (
     DATA_FIELD,
     KIND_FIELD,
@@ -44,12 +45,32 @@ candles = st.builds(
     turnover=numbers,
     filled=st.booleans(),
 )
+sources = st.none() | st.sampled_from(DataSource)
 messages: st.SearchStrategy[Message] = st.one_of(
-    st.builds(BookPicture, symbol=names, event_time_ms=times, received_at_ms=times, bids=levels, asks=levels),
     st.builds(
-        TradeBatch, symbol=names, received_at_ms=times, trades=st.lists(trades, min_size=1, max_size=5).map(tuple)
+        BookPicture,
+        symbol=names,
+        event_time_ms=times,
+        received_at_ms=times,
+        bids=levels,
+        asks=levels,
+        source=sources,
     ),
-    st.builds(CandleUpdate, candle=candles, correction=st.booleans(), published_at_ms=times),
+    st.builds(
+        TradeBatch,
+        symbol=names,
+        received_at_ms=times,
+        trades=st.lists(trades, min_size=1, max_size=5).map(tuple),
+        source=sources,
+    ),
+    st.builds(
+        CandleUpdate,
+        candle=candles,
+        correction=st.booleans(),
+        published_at_ms=times,
+        received_at_ms=st.none() | times,
+        source=sources,
+    ),
     st.builds(
         Signal,
         signal_id=names,
@@ -110,3 +131,20 @@ def test_a_truncated_message_is_unknown(message: Message, cut: int) -> None:
     fields[DATA_FIELD] = fields[DATA_FIELD][: min(cut, len(fields[DATA_FIELD]) - 1)]
     with pytest.raises(UnknownMessageError, match="malformed"):
         decode(fields)
+
+
+NEWER_FIELDS = ("source", "received_at_ms")
+
+
+@given(messages)
+def test_messages_of_an_older_version_are_understood_and_so_are_those_of_a_newer_one(message: Message) -> None:
+    fields = encode(message)
+    raw = msgspec.msgpack.decode(fields[DATA_FIELD])
+    added = [name for name in NEWER_FIELDS if name in raw and type(message).__struct_defaults__]
+    if isinstance(message, BookPicture | TradeBatch):
+        added.remove("received_at_ms")  # these have always had it
+    older = {name: value for name, value in raw.items() if name not in added}
+    expected = msgspec.structs.replace(message, **dict.fromkeys(added))
+    assert decode({**fields, DATA_FIELD: msgspec.msgpack.encode(older)}) == expected
+    newer = {**raw, "something_to_come": [1, "x"]}
+    assert decode({**fields, DATA_FIELD: msgspec.msgpack.encode(newer)}) == message

@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from btc_shared.kucoin import transport
 from btc_shared.kucoin.errors import MalformedError, RateLimit, RateLimitedError, RejectedError, UnavailableError
 from btc_shared.kucoin.rest import PublicClient
 from btc_shared.kucoin.transport import open_http, repeat_read, send
@@ -235,3 +237,36 @@ async def test_the_envelope_decides_not_the_status() -> None:
     exchange = Exchange(httpx.Response(200, text=body))
     async with exchange.client() as client:
         assert await client.server_time_ms() == 1_790_000_000_123
+
+
+async def test_what_is_left_of_the_quota_is_shown_as_the_exchange_tells_it() -> None:
+    told = {"gw-ratelimit-limit": "2000", "gw-ratelimit-remaining": "1987", "gw-ratelimit-reset": "23748"}
+    body = {"code": "200000", "data": 1_790_000_000_000}
+    exchange = Exchange(httpx.Response(200, json=body, headers=told), ok(1_790_000_000_000))
+    async with exchange.client() as client:
+        await client.server_time_ms()
+        await client.server_time_ms()  # an answer that says nothing changes nothing
+    assert transport.quota_remaining.labels("timestamp")._value.get() == 1_987
+
+
+async def test_repetitions_are_no_news() -> None:
+    exchange = Exchange(*[httpx.Response(503)] * 4, ok(1_790_000_000_000))
+    with capture_logs() as lines:
+        async with exchange.client() as client:
+            await client.server_time_ms()
+    assert {line["log_level"] for line in lines} == {"debug"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(200, text="{"), ok("a text"), ok({**TICKER, "bestBid": "NaN"}), httpx.Response(200, json={})],
+    ids=["no JSON", "another kind of data", "no number", "no envelope"],
+)
+async def test_every_answer_of_no_use_is_counted_once(answer: httpx.Response) -> None:
+    errors = transport.request_errors.labels("ticker", "malformed")._value
+    malformed = transport.malformed.labels("ticker")._value
+    before = errors.get(), malformed.get()
+    async with Exchange(answer).client() as client:
+        with pytest.raises(MalformedError):
+            await client.ticker("BTC-USDT", attempts=1)
+    assert (errors.get(), malformed.get()) == (before[0] + 1, before[1] + 1)

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from btc_shared.kucoin.answers import SocketServer, SocketToken
-from btc_shared.kucoin.errors import MalformedError, UnavailableError
+from btc_shared.kucoin.errors import MalformedError, RateLimit, RateLimitedError, UnavailableError
 from btc_shared.kucoin.frames import Frame
 from btc_shared.kucoin.socket import Socket, Subscription, Timing
 from btc_shared.kucoin.transport import malformed
@@ -406,3 +407,47 @@ async def test_delays_grow_while_sessions_are_short_and_stay_within_the_bound(mo
         await Socket(no_token, [Subscription(TOPIC)], lambda _: None).run()
     assert all(1 <= delay <= 30 for delay in delays)
     assert min(delays[6:]) >= 15
+
+
+async def test_the_log_tells_the_loss_and_the_return_and_nothing_of_the_tries_between() -> None:
+    async def drop(connection: ServerConnection) -> None:
+        await welcome(connection)
+        await acknowledge(connection)
+
+    async def stay(connection: ServerConnection) -> None:
+        await drop(connection)
+        await connection.wait_closed()
+
+    venue = Venue(drop, stay)
+    venue.refuse_tokens = 3
+    with capture_logs() as lines:
+        async with venue.running():
+            await venue.until(lambda: venue.told == [True, False, True])
+    told = [line for line in lines if line["log_level"] != "debug"]
+    assert [line["event"] for line in told] == ["socket_lost", "socket_connected", "socket_lost", "socket_connected"]
+    assert [line["failures"] for line in told if line["event"] == "socket_connected"] == [3, 1]
+
+
+async def test_a_rate_limit_is_waited_for_before_the_next_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    async def token() -> SocketToken:
+        if len(waits) < 2:
+            raise RateLimitedError(RateLimit.QUOTA, 21_000)
+        raise UnavailableError("no token")
+
+    monkeypatch.setattr("btc_shared.kucoin.socket.asyncio.sleep", note)
+    running = asyncio.create_task(Socket(token, [Subscription(TOPIC)], lambda _: None, timing=QUICK).run())
+    async with asyncio.timeout(20):
+        while len(waits) < 3:
+            await sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert waits[:2] == [21.0, 21.0]
+    assert waits[2] < 1

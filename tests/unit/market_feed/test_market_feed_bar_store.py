@@ -5,10 +5,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 
+import pytest
+
+from btc_shared.codes import DataSource
 from btc_shared.records import Candle
 from market_feed import bar_store
-from market_feed.bar_store import BarStore
+from market_feed.bar_store import BarStore, KnownBar
 from market_feed.domain.bars import BarChange
+from market_feed.settings import MAX_HISTORY_BARS
 from market_feed.storage import BarToStore, Storage, StoredBar
 
 
@@ -53,7 +57,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.storage = FakeStorage()
-        self.news: list[BarChange] = []
+        self.news: list[KnownBar] = []
         self.lost = asyncio.Event()
         self.store = BarStore(self.storage, self.news.append, self.lost.set)
 
@@ -68,7 +72,7 @@ class Owner:
                 await task
 
 
-def change(minute: int, close: int = 1, *, correction: bool = False) -> BarChange:
+def known(minute: int, close: int = 1, *, correction: bool = False) -> KnownBar:
     price = Decimal(close)
     candle = Candle(
         symbol="X-Y",
@@ -80,7 +84,7 @@ def change(minute: int, close: int = 1, *, correction: bool = False) -> BarChang
         volume=price,
         turnover=price,
     )
-    return BarChange(candle, correction)
+    return KnownBar(BarChange(candle, correction, DataSource.REST), 7)
 
 
 async def test_bars_wait_for_the_database_and_then_are_all_stored() -> None:
@@ -88,7 +92,7 @@ async def test_bars_wait_for_the_database_and_then_are_all_stored() -> None:
     owner.storage.away = True
     async with owner.running():
         for minute in range(5):
-            owner.store.put(change(minute))
+            owner.store.put(known(minute))
         await owner.storage.until(lambda: owner.storage.failures >= 2)
         assert owner.store.outage.error == "away"
         owner.storage.away = False
@@ -99,43 +103,66 @@ async def test_bars_wait_for_the_database_and_then_are_all_stored() -> None:
 
 async def test_only_what_was_news_to_the_database_is_announced_and_only_if_asked() -> None:
     owner = Owner()
-    owner.storage.rows[60_000] = change(1).candle, 0
-    owner.storage.rows[120_000] = change(2, 9).candle, 0
+    owner.storage.rows[60_000] = known(1).change.candle, 0
+    owner.storage.rows[120_000] = known(2, 9).change.candle, 0
     async with owner.running():
         for minute in (1, 2, 3):
-            owner.store.put(change(minute), announce=True)
-        owner.store.put(change(4))
+            owner.store.put(known(minute), announce=True)
+        owner.store.put(known(4))
         await owner.storage.until(lambda: len(owner.storage.rows) == 4)
-    assert owner.news == [change(2, correction=True), change(3)]
+    assert owner.news == [known(2, correction=True), known(3)]
 
 
 async def test_a_correction_while_waiting_replaces_the_bar_and_is_counted() -> None:
     owner = Owner()
-    owner.store.put(change(1, 5))
-    owner.store.put(change(1, 6, correction=True))
+    owner.store.put(known(1, 5))
+    owner.store.put(known(1, 6, correction=True))
     async with owner.running():
         await owner.storage.until(lambda: len(owner.storage.rows) == 1)
-    assert owner.storage.rows[60_000] == (change(1, 6).candle, 1)
+    assert owner.storage.rows[60_000] == (known(1, 6).change.candle, 1)
 
 
 async def test_a_correction_during_a_statement_is_stored_after_it_and_counted_once() -> None:
     owner = Owner()
-    owner.store.put(change(1, 5))
-    owner.store.put(change(1, 6, correction=True))
+    owner.store.put(known(1, 5))
+    owner.store.put(known(1, 6, correction=True))
     owner.storage.gate.clear()
     async with owner.running():
         await owner.storage.entered.wait()
-        owner.store.put(change(1, 7, correction=True))
+        owner.store.put(known(1, 7, correction=True))
         owner.storage.gate.set()
-        await owner.storage.until(lambda: owner.storage.rows.get(60_000, (None, 0))[0] == change(1, 7).candle)
-    assert owner.storage.rows[60_000] == (change(1, 7).candle, 2)
+        await owner.storage.until(lambda: owner.storage.rows.get(60_000, (None, 0))[0] == known(1, 7).change.candle)
+    assert owner.storage.rows[60_000] == (known(1, 7).change.candle, 2)
 
 
-async def test_the_backlog_is_bounded_and_asks_for_the_history_once_the_rest_is_stored() -> None:
+async def test_the_backlog_is_bounded_and_tells_of_the_loss_once_the_rest_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     owner = Owner()
+    monkeypatch.setattr(bar_store, "MAX_WAITING", 1_000)
     for minute in range(bar_store.MAX_WAITING + 3):
-        owner.store.put(change(minute))
+        owner.store.put(known(minute))
     async with owner.running():
         await owner.lost.wait()
     assert min(owner.storage.rows) == 3 * 60_000
     assert len(owner.storage.rows) == bar_store.MAX_WAITING
+
+
+async def test_the_longest_history_fits_into_the_backlog() -> None:
+    owner = Owner()
+    for minute in range(MAX_HISTORY_BARS):
+        owner.store.put(known(minute), announce=True)
+    async with owner.running():
+        await owner.store.stored.wait()
+    assert len(owner.storage.rows) == len(owner.news) == MAX_HISTORY_BARS
+    assert not owner.lost.is_set()
+
+
+async def test_news_are_told_in_order_whatever_the_database_answers() -> None:
+    owner = Owner()
+    async with owner.running():
+        for minute in (3, 1, 2):
+            owner.store.put(known(minute), announce=True)
+        assert not owner.store.stored.is_set()
+        await owner.store.stored.wait()
+    assert owner.news == [known(1), known(2), known(3)]

@@ -4,9 +4,17 @@ from decimal import Decimal
 
 import pytest
 
-from btc_shared.codes import Side
+from btc_shared.codes import DataSource, Side
 from btc_shared.records import MINUTE_MS, Candle, PublicTrade
-from market_feed.domain.bars import CLOSE_AFTER_MS, CONFIRM_AFTER_MS, KEPT_BARS, BarChange, Bars, Coverage
+from market_feed.domain.bars import (
+    CLOSE_AFTER_MS,
+    CONFIRM_AFTER_MS,
+    KEPT_BARS,
+    SOCKET_GRACE_MS,
+    BarChange,
+    Bars,
+    Coverage,
+)
 
 T0 = 1_790_000_040_000 // MINUTE_MS * MINUTE_MS
 ALWAYS = Coverage(0, T0 + 10**9)
@@ -38,6 +46,14 @@ def trade(minute: int, ms: int, price: str, size: str, number: int = 1) -> Publi
     )
 
 
+def by_socket(candle: Candle, *, correction: bool = False) -> BarChange:
+    return BarChange(candle, correction, DataSource.SOCKET)
+
+
+def by_rest(candle: Candle, *, correction: bool = False) -> BarChange:
+    return BarChange(candle, correction, DataSource.REST)
+
+
 def at(minute: int, ms: int = 0) -> int:
     return T0 + minute * MINUTE_MS + ms
 
@@ -46,22 +62,22 @@ def at(minute: int, ms: int = 0) -> int:
 def bars() -> Bars:
     """Bars whose newest final one is minute 0."""
     seeded = Bars()
-    assert seeded.on_rest([bar(0)], at(0), at(1, CONFIRM_AFTER_MS)) == [BarChange(bar(0), False)]
+    assert seeded.on_rest([bar(0)], at(0), at(1, CONFIRM_AFTER_MS)) == [by_rest(bar(0))]
     return seeded
 
 
 def test_a_bar_is_final_two_seconds_after_its_minute_and_not_before(bars: Bars) -> None:
     assert bars.on_frame(bar(1, "101"), at(1, 30_000)) == []
     assert bars.close_due(at(2, CLOSE_AFTER_MS - 1), ALWAYS) == []
-    assert bars.close_due(at(2, CLOSE_AFTER_MS), ALWAYS) == [BarChange(bar(1, "101"), False)]
+    assert bars.close_due(at(2, CLOSE_AFTER_MS), ALWAYS) == [by_socket(bar(1, "101"))]
     assert bars.close_due(at(2, CLOSE_AFTER_MS), ALWAYS) == []
     assert bars.newest == bar(1, "101")
 
 
 def test_minutes_without_trades_are_flat_at_the_last_close_and_marked(bars: Bars) -> None:
     assert bars.close_due(at(3, CLOSE_AFTER_MS), ALWAYS) == [
-        BarChange(bar(1, "100", "0", filled=True), False),
-        BarChange(bar(2, "100", "0", filled=True), False),
+        by_socket(bar(1, "100", "0", filled=True)),
+        by_socket(bar(2, "100", "0", filled=True)),
     ]
 
 
@@ -97,7 +113,7 @@ def test_a_late_frame_corrects_a_closed_bar_only_by_adding_volume(bars: Bars) ->
     bars.on_frame(bar(1, "101", "3"), at(1, 59_000))
     bars.close_due(at(2, CLOSE_AFTER_MS), ALWAYS)
     assert bars.on_frame(bar(1, "100.5", "2"), at(2, 3_000)) == []
-    assert bars.on_frame(bar(1, "102", "4"), at(2, 3_100)) == [BarChange(bar(1, "102", "4"), True)]
+    assert bars.on_frame(bar(1, "102", "4"), at(2, 3_100)) == [by_socket(bar(1, "102", "4"), correction=True)]
     assert bars.on_frame(bar(1, "102", "4"), at(2, 3_200)) == []
 
 
@@ -112,9 +128,9 @@ def test_flat_bars_follow_a_corrected_close(bars: Bars) -> None:
     bars.close_due(at(4, CLOSE_AFTER_MS), ALWAYS)
     changes = bars.on_rest([bar(1, "107", "1")], at(0), at(3, CONFIRM_AFTER_MS))
     assert changes == [
-        BarChange(bar(1, "107", "1"), True),
-        BarChange(bar(2, "107", "0", filled=True), True),
-        BarChange(bar(3, "107", "0", filled=True), True),
+        by_rest(bar(1, "107", "1"), correction=True),
+        by_rest(bar(2, "107", "0", filled=True), correction=True),
+        by_rest(bar(3, "107", "0", filled=True), correction=True),
     ]
 
 
@@ -126,7 +142,7 @@ def test_flat_bars_follow_a_corrected_close(bars: Bars) -> None:
 def test_a_minute_that_the_socket_did_not_cover_waits_for_rest(bars: Bars, coverage: Coverage | None) -> None:
     bars.on_frame(bar(1, "101", "3"), at(1, 30_000))
     assert bars.close_due(at(2, 9_999), coverage) == []
-    assert bars.on_rest([bar(1, "102", "5")], at(0), at(2, CONFIRM_AFTER_MS)) == [BarChange(bar(1, "102", "5"), False)]
+    assert bars.on_rest([bar(1, "102", "5")], at(0), at(2, CONFIRM_AFTER_MS)) == [by_rest(bar(1, "102", "5"))]
     assert [change.candle.open_time_ms for change in bars.close_due(at(3, CLOSE_AFTER_MS), ALWAYS)] == [at(2)]
 
 
@@ -135,20 +151,58 @@ def test_bars_after_a_waiting_minute_wait_too(bars: Bars) -> None:
     bars.on_frame(bar(2, "103", "1"), at(2, 5_000))
     assert bars.close_due(at(3, CLOSE_AFTER_MS), since_minute_2) == []
     changes = bars.on_rest([], at(0), at(2, CONFIRM_AFTER_MS))
-    assert changes == [BarChange(bar(1, "100", "0", filled=True), False)]
-    assert bars.close_due(at(3, CLOSE_AFTER_MS), since_minute_2) == [BarChange(bar(2, "103", "1"), False)]
+    assert changes == [by_rest(bar(1, "100", "0", filled=True))]
+    assert bars.close_due(at(3, CLOSE_AFTER_MS), since_minute_2) == [by_socket(bar(2, "103", "1"))]
 
 
-def test_rest_says_nothing_about_minutes_that_ended_less_than_ten_seconds_ago(bars: Bars) -> None:
-    assert bars.on_rest([bar(1, "101")], at(0), at(2, CONFIRM_AFTER_MS - 1)) == []
-    assert len(bars.on_rest([bar(1, "101"), bar(2, "102")], at(0), at(2, CONFIRM_AFTER_MS))) == 1
+def test_a_missing_row_says_nothing_about_a_minute_that_ended_less_than_ten_seconds_ago(bars: Bars) -> None:
+    assert bars.on_rest([bar(0)], at(0), at(2, CONFIRM_AFTER_MS - 1)) == []
+    assert bars.on_rest([bar(0)], at(0), at(2, CONFIRM_AFTER_MS)) == [by_rest(bar(1, "100", "0", filled=True))]
+
+
+def test_a_row_closes_a_waiting_minute_two_seconds_after_it_and_not_before(bars: Bars) -> None:
+    assert bars.on_rest([bar(1, "101")], at(0), at(2, CLOSE_AFTER_MS - 1)) == []
+    assert bars.on_rest([bar(1, "101"), bar(2, "102")], at(0), at(2, CLOSE_AFTER_MS)) == [by_rest(bar(1, "101"))]
+
+
+def test_an_early_row_is_one_account_among_others_until_rest_has_authority(bars: Bars) -> None:
+    bars.on_trade(trade(1, 59_900, "107", "3"), at(2), DataSource.REST)
+    (closed,) = bars.on_rest([bar(1, "101", "1")], at(0), at(2, CLOSE_AFTER_MS))
+    assert (closed.candle.close, closed.candle.volume) == (Decimal(107), Decimal(3))
+    assert bars.on_rest([bar(1, "101", "2")], at(0), at(2, 5_000)) == []
+    grown = bar(1, "108", "4")
+    assert bars.on_rest([grown], at(0), at(2, 7_000)) == [by_rest(grown, correction=True)]
+    assert bars.on_frame(bar(1, "107", "3"), at(2, 8_000)) == []  # a late frame of an older state
+    last_word = bar(1, "107.5", "3.5")
+    assert bars.on_rest([last_word], at(0), at(2, CONFIRM_AFTER_MS)) == [by_rest(last_word, correction=True)]
+
+
+def test_only_a_minute_that_the_socket_cannot_speak_for_waits_for_rest(bars: Bars) -> None:
+    covered, lost, from_within = Coverage(at(0), at(2)), None, Coverage(at(1, 1), at(9))
+    assert not bars.waits_for_rest(at(2, CLOSE_AFTER_MS - 1), lost)
+    assert bars.waits_for_rest(at(2, CLOSE_AFTER_MS), lost)
+    assert bars.waits_for_rest(at(2, CLOSE_AFTER_MS), from_within)
+    assert not bars.waits_for_rest(at(2, CLOSE_AFTER_MS), covered)
+    assert bars.waits_for_rest(at(2, SOCKET_GRACE_MS), covered)
+    bars.close_due(at(2, CLOSE_AFTER_MS), covered)
+    assert not bars.waits_for_rest(at(2, SOCKET_GRACE_MS), lost)
+    assert not Bars().waits_for_rest(at(9), lost)
+
+
+def test_bars_go_on_from_one_that_is_given_also_when_the_first_minutes_had_no_trades() -> None:
+    assert Bars(bar(0)).on_rest([bar(2, "102")], at(1), at(3, CONFIRM_AFTER_MS)) == [
+        by_rest(bar(1, "100", "0", filled=True)),
+        by_rest(bar(2, "102")),
+    ]
 
 
 def test_rest_corrects_what_differs_and_confirms_what_does_not(bars: Bars) -> None:
     bars.on_frame(bar(1, "101", "3"), at(1, 30_000))
     bars.close_due(at(2, CLOSE_AFTER_MS), ALWAYS)
     assert bars.on_rest([bar(0), bar(1, "101", "3")], at(0), at(2, 20_000)) == []
-    assert bars.on_rest([bar(0), bar(1, "101", "2")], at(0), at(2, 30_000)) == [BarChange(bar(1, "101", "2"), True)]
+    assert bars.on_rest([bar(0), bar(1, "101", "2")], at(0), at(2, 30_000)) == [
+        by_rest(bar(1, "101", "2"), correction=True)
+    ]
 
 
 def test_rest_without_a_row_never_empties_a_bar_that_had_trades(bars: Bars) -> None:
@@ -156,7 +210,7 @@ def test_rest_without_a_row_never_empties_a_bar_that_had_trades(bars: Bars) -> N
     bars.close_due(at(2, CLOSE_AFTER_MS), ALWAYS)
     assert bars.on_rest([], at(0), at(2, 20_000)) == []
     bars.on_frame(bar(2, "102", "3"), at(2, 30_000))
-    assert bars.on_rest([], at(0), at(3, 20_000)) == [BarChange(bar(2, "102", "3"), False)]
+    assert bars.on_rest([], at(0), at(3, 20_000)) == [by_rest(bar(2, "102", "3"))]
 
 
 def test_history_begins_at_the_first_bar_with_trades_and_has_no_hole_after_it() -> None:

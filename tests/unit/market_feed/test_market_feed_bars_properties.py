@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btc_shared.codes import Side
+from btc_shared.codes import DataSource, Side
 from btc_shared.records import MINUTE_MS, Candle, PublicTrade
 from market_feed.domain.bars import CLOSE_AFTER_MS, CONFIRM_AFTER_MS, BarChange, Bars, Coverage
 
@@ -95,7 +96,7 @@ class Ledger:
         self.bars: dict[int, Candle] = {}
 
     def take(self, changes: Sequence[BarChange], now_ms: int) -> None:
-        for candle, correction in changes:
+        for candle, correction, _ in changes:
             assert candle.low <= min(candle.open, candle.close)
             assert candle.high >= max(candle.open, candle.close)
             assert candle.filled == (candle.volume == 0)
@@ -121,7 +122,7 @@ def seeded() -> tuple[Bars, Ledger]:
 events = st.lists(
     st.tuples(
         st.integers(0, 50_000),
-        st.sampled_from(["trade", "frame", "close", "close", "rest"]),
+        st.sampled_from(["trade", "frame", "flat frame", "close", "close", "rest", "poll"]),
         st.integers(0, 99),
         st.integers(0, 99),
     ),
@@ -151,12 +152,23 @@ def test_any_order_of_events_keeps_the_promises_and_rest_has_the_last_word(
             minute = upto[-1].event_time_ms // MINUTE_MS
             frame = bar_of([trade for trade in upto if trade.event_time_ms // MINUTE_MS == minute])
             ledger.take(bars.on_frame(frame, now), now)
+        elif what == "flat frame":
+            # With the first trade after it the exchange also sends a bar of volume 0 for a minute without trades.
+            minute = choice % MINUTES
+            flat = expected(found)[minute + 1]
+            if flat.filled and flat.close_time_ms <= now:
+                ledger.take(bars.on_frame(msgspec.structs.replace(flat, filled=False), now), now)
         elif what == "close":
             since = T0 + (now - T0) * choice // 99
             coverage = None if other == 0 else Coverage(T0 if other % 2 else since, now if other % 3 else since)
             ledger.take(bars.close_due(now, coverage), now)
         elif what == "rest":
             ledger.take(bars.on_rest(rows(found, now), SEED_MINUTE, now), now)
+        elif what == "poll":
+            # Asked from the middle, and the answer may lag behind by less than what gives it authority.
+            lagging = rows(found, now - CONFIRM_AFTER_MS * other // 100)
+            start = min(bars.next_open_ms or T0, T0 + choice % MINUTES * MINUTE_MS)
+            ledger.take(bars.on_rest(lagging, start, now), now)
     ledger.take(bars.on_rest(rows(found, end), SEED_MINUTE, end), end)
     assert [ledger.bars[minute] for minute in sorted(ledger.bars)] == expected(found)
 
@@ -189,3 +201,24 @@ def test_a_socket_that_misses_nothing_needs_no_correction(
         ledger.take(changes, now)
     assert list(ledger.bars.values()) == expected(found)
     assert bars.on_rest(rows(found, now), SEED_MINUTE, now) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(trades, st.integers(0, 9_000), st.integers(2_000, 5_000), st.booleans())
+def test_on_rest_alone_every_minute_is_closed_within_seconds_and_ends_as_the_exchange_has_it(
+    found: list[PublicTrade], lag_ms: int, poll_ms: int, with_trades: bool
+) -> None:
+    bars, ledger = seeded()
+    known = set[str]()
+    for now in range(T0 + CONFIRM_AFTER_MS, T0 + MINUTES * MINUTE_MS + 3 * CONFIRM_AFTER_MS, poll_ms):
+        if with_trades:
+            for trade in found:
+                if trade.event_time_ms <= now and trade.trade_id not in known:
+                    known.add(trade.trade_id)
+                    ledger.take(bars.on_trade(trade, now, DataSource.REST), now)
+        ledger.take(bars.on_rest(rows(found, now - lag_ms), SEED_MINUTE, now), now)
+        newest = bars.newest
+        assert newest is not None
+        assert now < newest.close_time_ms + MINUTE_MS + CONFIRM_AFTER_MS
+        assert bars.waits_for_rest(now, None) == (now >= newest.close_time_ms + MINUTE_MS + CLOSE_AFTER_MS)
+    assert list(ledger.bars.values()) == expected(found)

@@ -7,15 +7,18 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
-from btc_shared.codes import Side
+from btc_shared.codes import DataSource, Side
 from btc_shared.kucoin.errors import MalformedError
 from btc_shared.kucoin.frames import Frame
 from btc_shared.kucoin.rest import PublicClient
 from btc_shared.kucoin.server_clock import ServerClock
 from btc_shared.messages import CandleUpdate, TradeBatch
 from btc_shared.records import BookPicture, Candle, Level, PublicTrade
+from market_feed import metrics
 from market_feed.bar_keeper import BarKeeper
+from market_feed.domain.sources import Sources
 from market_feed.feed import Feed
+from market_feed.health import SILENCE_SECS
 from market_feed.outbox import Outbox
 
 NOW = 1_790_000_000_000
@@ -47,16 +50,27 @@ class Heard(BarKeeper):
     def on_frame(self, candle: Candle) -> None:
         self.candles.append(candle)
 
-    def on_trade(self, trade: PublicTrade) -> None:
+    def on_trade(self, trade: PublicTrade, source: DataSource) -> None:
         self.trades.append(trade)
+
+
+class Clock(ServerClock):
+    def __init__(self) -> None:
+        super().__init__(cast("PublicClient", None), now_ms=lambda: NOW)
+        self.ready.set()
+        self.doubts = 0
+
+    def doubt(self) -> None:
+        self.doubts += 1
 
 
 class Scene:
     def __init__(self) -> None:
-        clock = ServerClock(cast("PublicClient", None), now_ms=lambda: NOW)
-        clock.ready.set()
+        self.clock = Clock()
         self.outbox, self.bars = Sent(), Heard()
-        self.feed = Feed("X-Y", clock, self.bars, self.outbox)
+        self.sources = Sources(SILENCE_SECS, NOW)
+        self.sources.on_connection(True)
+        self.feed = Feed("X-Y", self.clock, self.bars, self.outbox, self.sources, at_secs=lambda: 100.0)
 
     def push(self, topic: str, data: Any) -> None:
         self.feed.on_frame(Frame(topic, "", json.dumps(data).encode(), NOW + 3))
@@ -94,7 +108,7 @@ def test_a_book_is_published_and_becomes_the_state(scene: Scene) -> None:
     state = scene.feed.state
     assert state is not None
     assert (state.book, state.flow, state.last_trade) == (book, None, None)
-    assert scene.feed.age_ms() == {"book": 40, "trade": None, "bar": None}
+    assert scene.feed.age_ms() == {"book": 40, "trades": None, "candle": None}
     assert scene.bars.moments == [NOW - 40]
 
 
@@ -185,3 +199,60 @@ def test_history_from_the_future_is_not_used(scene: Scene) -> None:
     with pytest.raises(MalformedError, match="future"):
         scene.feed.on_rest_trades([late], NOW)
     assert scene.outbox.messages == []
+
+
+def trade(number: int, time_ms: int = NOW) -> PublicTrade:
+    one = Decimal(1)
+    return PublicTrade(symbol="X-Y", trade_id=str(number), event_time_ms=time_ms, price=one, size=one, side=Side.SELL)
+
+
+def test_every_message_says_by_which_way_it_came_and_when(scene: Scene) -> None:
+    scene.push(DEPTH, depth(NOW - 40))
+    scene.push(MATCH, match(1))
+    scene.feed.on_rest_trades([trade(1), trade(2)], NOW + 9)
+    book, by_socket, by_rest = scene.outbox.messages
+    assert isinstance(book, BookPicture)
+    assert (book.source, book.event_time_ms, book.received_at_ms) == (DataSource.SOCKET, NOW - 40, NOW + 3)
+    assert isinstance(by_socket, TradeBatch)
+    assert (by_socket.source, by_socket.received_at_ms) == (DataSource.SOCKET, NOW + 3)
+    assert isinstance(by_rest, TradeBatch)
+    assert (by_rest.source, by_rest.received_at_ms) == (DataSource.REST, NOW + 9)
+    assert [one.trade_id for one in by_rest.trades] == ["2"]
+
+
+def test_only_what_the_socket_delivers_makes_it_the_source(scene: Scene) -> None:
+    levels = (Level(Decimal(100), Decimal(1)),), (Level(Decimal(101), Decimal(1)),)
+    book = BookPicture(symbol="X-Y", event_time_ms=NOW, received_at_ms=NOW, bids=levels[0], asks=levels[1])
+    scene.feed.on_rest_book(book)
+    scene.feed.on_rest_trades([trade(1)], NOW)
+    with pytest.raises(MalformedError):
+        scene.push(DEPTH, depth() | {"bids": []})
+    assert scene.sources.look(100.0, NOW) == []
+    scene.push(DEPTH, depth())
+    assert scene.sources.look(100.0, NOW) == ["book"]
+    scene.push(MATCH, match(1))  # known already, and all the same a sign of life
+    assert scene.sources.look(100.0, NOW) == ["trades"]
+
+
+def test_trades_that_do_not_go_on_from_the_known_ones_are_a_gap(scene: Scene) -> None:
+    gaps = metrics.trade_gaps._value.get()
+    scene.feed.on_rest_trades([trade(1), trade(2)], NOW)  # the first ones ever
+    scene.feed.on_rest_trades([trade(2), trade(3)], NOW)
+    scene.feed.on_rest_trades([], NOW)
+    assert metrics.trade_gaps._value.get() == gaps
+    scene.feed.on_rest_trades([trade(5), trade(6)], NOW)
+    assert metrics.trade_gaps._value.get() == gaps + 1
+
+
+def test_times_that_cannot_be_have_the_exchanges_clock_measured_anew(scene: Scene) -> None:
+    scene.push(DEPTH, depth(NOW - 9_000))
+    assert scene.clock.doubts == 0
+    with pytest.raises(MalformedError):
+        scene.push(DEPTH, depth(NOW + 5_001))
+    assert scene.clock.doubts == 1
+    levels = (Level(Decimal(100), Decimal(1)),), (Level(Decimal(101), Decimal(1)),)
+    set_back = BookPicture(
+        symbol="X-Y", event_time_ms=NOW - 60_000, received_at_ms=NOW + 20_000, bids=levels[0], asks=levels[1]
+    )
+    scene.feed.on_rest_book(set_back)
+    assert scene.clock.doubts == 2

@@ -137,7 +137,7 @@ async def test_the_queue_is_bounded_and_gives_up_the_oldest() -> None:
 
 async def test_while_redis_is_away_bars_wait_and_the_rest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr("market_feed.outage.log.warning", lambda event, **_: warnings.append(event))
+    monkeypatch.setattr("btc_shared.outage.log.warning", lambda event, **_: warnings.append(event))
     redis, box = made()
     redis.away = True
     async with running(box):
@@ -145,12 +145,12 @@ async def test_while_redis_is_away_bars_wait_and_the_rest_is_dropped(monkeypatch
         box.put(bar(7))
         await redis.until(lambda: redis.failures >= 3)
         assert box.outage.error == "away"
-        assert not box.outage.check().ok
+        assert box.outage.detail().endswith("away")
         redis.away = False
         await redis.until(lambda: len(redis.entries) == 1)
         box.put(book(2))
         await redis.until(lambda: len(redis.entries) == 2)
-        assert box.outage.check().ok
+        assert box.outage.detail() == "answers"
     assert [type(message) for _, message, _ in redis.entries] == [CandleUpdate, BookPicture]
     assert warnings == ["outage_began"]
 

@@ -74,13 +74,17 @@ class DecisionEngine:
         A feed that begins stores a day of bars, oldest first: for a moment the last one is hours old. Bars that stay
         old, because the exchange is away, are decided on after a while: such a decision says that they are.
         """
-        retry, enough_at = streams.Retry(), monotonic() + FRESH_BAR_SECS
+        retry, began = streams.Retry(), monotonic()
+        enough_at, waiting = began + FRESH_BAR_SECS, False
         while not stop.is_set():
             if await tolerating_outage(self._refresh()) and await tolerating_outage(self._load()):
                 if self._engine.bars and (self._has_fresh_bar() or monotonic() >= enough_at):
                     await self._seed_trades()
+                    log.info("bars_loaded", bars=self._engine.bars, waited_secs=round(monotonic() - began, 1))
                     return True
-                log.info("waiting_for_bars")
+                if not waiting:
+                    log.info("waiting_for_bars", bars=self._engine.bars, fresh=self._has_fresh_bar())
+                    waiting = True
             await retry.wait()
         return False
 

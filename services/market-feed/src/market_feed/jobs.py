@@ -1,23 +1,23 @@
 """The feed's periodic work beside the socket: market state, symbol rules, and REST while the socket is silent."""
 
 import asyncio
-import contextlib
 
 import structlog
 
 from btc_shared import clock
+from btc_shared.codes import DataSource
 from btc_shared.db import DATABASE_ERRORS
 from btc_shared.kucoin.errors import KucoinError
 from btc_shared.kucoin.rest import PublicClient
-from btc_shared.kucoin.socket import Socket
+from btc_shared.outage import Outage
+from market_feed import metrics
+from market_feed.domain.sources import Sources
 from market_feed.feed import Feed
-from market_feed.outage import Outage
+from market_feed.polling import POLL_ATTEMPTS, pause_secs, poll
 from market_feed.storage import MarketState, Storage
 
 STATE_SECS = 1.0
 RULES_SECS = 3_600.0
-RETRY_SECS = 5.0
-REST_BOOK_SECS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ async def keep_symbol_rules(symbol: str, client: PublicClient, storage: Storage)
             await storage.put_symbol(rules)
         except (KucoinError, *DATABASE_ERRORS) as error:
             outage.failed(error)
-            await asyncio.sleep(RETRY_SECS)
+            await asyncio.sleep(pause_secs(error))
             continue
         outage.over()
         if not rules.trading_enabled:
@@ -55,26 +55,43 @@ async def keep_symbol_rules(symbol: str, client: PublicClient, storage: Storage)
         await asyncio.sleep(RULES_SECS)
 
 
-async def seed_trades(symbol: str, client: PublicClient, feed: Feed, wanted: asyncio.Event) -> None:
-    """Read the recent trades whenever `wanted` is set: what happened before, or between two connections; for ever."""
-    outage = Outage("kucoin histories")
-    while True:
-        await wanted.wait()
-        wanted.clear()
-        try:
-            feed.on_rest_trades(await client.recent_trades(symbol), clock.now_ms())
-        except KucoinError as error:
-            outage.failed(error)
-            wanted.set()
-            await asyncio.sleep(RETRY_SECS)
-            continue
-        outage.over()
+class RestFallback:
+    """Reads book and trades over REST while the socket does not deliver them. (`BarKeeper` does so for bars.)
 
+    Five seconds apart these are reads of weight 2 and 3, 30 in half a minute, beside the candles' 3 a poll: far below
+    the 2,000 that KuCoin's public pool allows an address.
+    """
 
-async def poll_book(symbol: str, client: PublicClient, feed: Feed, socket: Socket) -> None:
-    """While the socket is down, read the book over REST every five seconds; for ever."""
-    while True:
-        await asyncio.sleep(REST_BOOK_SECS)
-        if not socket.connected:
-            with contextlib.suppress(KucoinError):  # counted by the client; the book's age tells
-                feed.on_rest_book(await client.book(symbol, 100, attempts=1))
+    def __init__(self, symbol: str, client: PublicClient, feed: Feed, sources: Sources) -> None:
+        self._symbol, self._client, self._feed, self._sources = symbol, client, feed, sources
+        self._unbridged = True
+
+    def on_connection(self, connected: bool) -> None:
+        """After a connection the recent trades are read once: those that happened between two connections."""
+        self._unbridged = self._unbridged or connected
+
+    async def book(self) -> None:
+        """Poll the book while REST is its source; for ever."""
+
+        async def read() -> None:
+            self._feed.on_rest_book(await self._client.book(self._symbol, 100, attempts=POLL_ATTEMPTS))
+
+        await poll(lambda: self._in_use(metrics.BOOK), read, Outage("kucoin book"))
+
+    async def trades(self) -> None:
+        """Poll the trades while REST is their source, and once after each connection; for ever."""
+
+        async def read() -> None:
+            unbridged, self._unbridged = self._unbridged, False
+            try:
+                trades = await self._client.recent_trades(self._symbol, attempts=POLL_ATTEMPTS)
+                self._feed.on_rest_trades(trades, clock.now_ms())
+            except KucoinError:
+                self._unbridged = self._unbridged or unbridged
+                raise
+
+        outage = Outage("kucoin histories")
+        await poll(lambda: self._in_use(metrics.TRADES), read, outage, urgent=lambda: self._unbridged)
+
+    def _in_use(self, kind: str) -> bool:
+        return self._sources[kind].source is DataSource.REST

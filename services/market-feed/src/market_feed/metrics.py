@@ -1,6 +1,8 @@
 """The feed's own process metrics, for Prometheus. Every label value exists from the start."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
+
+from btc_shared.codes import DataSource
 
 BOOK, TRADES, CANDLE = "book", "trades", "candle"
 KINDS = (BOOK, TRADES, CANDLE)
@@ -17,10 +19,26 @@ publish_seconds = Histogram(
 books_late = Counter("market_feed_books_late", "Order books that came after a newer one, so were not used")
 bars_final = Counter("market_feed_bars_final", "Bars that became final, by how", ["how"])
 bar_corrections = Counter("market_feed_bar_corrections", "Final bars whose figures changed later")
+source_in_use = Gauge(
+    "market_feed_source", "1 for the source in use, 0 for the other, by kind of market data", ["kind", "source"]
+)
+source_since = Gauge(
+    "market_feed_source_since_timestamp_seconds", "When the source in use became that, epoch seconds", ["kind"]
+)
+data_age = Gauge("market_feed_data_age_seconds", "Age of the newest data on the exchange's clock; NaN: none", ["kind"])
+trade_gaps = Counter(
+    "market_feed_trade_gaps", "Times that more trades happened unseen than the exchange's answer of 100 reaches back"
+)
+bars_repaired = Counter("market_feed_bars_repaired", "Bars that were missing in the database and were read later")
+bars_missing = Gauge("market_feed_bars_missing", "Bars of the last week that are missing and REST does not have either")
+bars_given_up = Counter("market_feed_bars_given_up", "Bars of an outage too long to be read completely afterwards")
 bars_dropped = Counter("market_feed_bars_dropped", "Bars that left the database's backlog unstored")
 
 for _kind in KINDS:
     for _family in (events_in, events_out, events_dropped, publish_seconds):
         _family.labels(_kind)
+    data_age.labels(_kind).set(float("nan"))
+    for _source in DataSource:
+        source_in_use.labels(_kind, _source)
 for _how in ("traded", "filled"):
     bars_final.labels(_how)

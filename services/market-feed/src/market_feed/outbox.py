@@ -7,14 +7,15 @@ worth nothing later, so what Redis does not take is dropped and counted. Bars ar
 import asyncio
 from collections import deque
 
+import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from btc_shared import clock, streams
 from btc_shared.messages import CandleUpdate, TradeBatch
+from btc_shared.outage import Outage
 from btc_shared.records import BookPicture
 from market_feed import metrics
-from market_feed.outage import Outage
 
 MAX_WAITING = 500
 MAX_WAITING_BARS = streams.CANDLES_MAXLEN
@@ -98,7 +99,9 @@ class Outbox:
         last = self._market[-1] if self._market else None
         if not isinstance(last, TradeBatch) or len(last.trades) + len(batch.trades) > MAX_BATCH:
             return None
-        return TradeBatch(symbol=last.symbol, received_at_ms=last.received_at_ms, trades=(*last.trades, *batch.trades))
+        if last.source is not batch.source:
+            return None
+        return msgspec.structs.replace(last, trades=(*last.trades, *batch.trades))
 
     def _drop(self, message: MarketMessage) -> None:
         metrics.events_dropped.labels(self._streams[type(message)][0]).inc()

@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import func, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from btc_shared import clock
 from btc_shared.codes import Side
 from btc_shared.db.models import CandleRow, MarketStateRow, SymbolRow
-from btc_shared.records import BookPicture, Candle, PublicTrade, SymbolRules
+from btc_shared.records import MINUTE_MS, BookPicture, Candle, PublicTrade, SymbolRules
 
 STATEMENT_SECS = 10.0
 ROWS_PER_STATEMENT = 500
+MINUTE = timedelta(milliseconds=MINUTE_MS)
 
 
 class BarToStore(NamedTuple):
@@ -31,6 +33,21 @@ class StoredBar(NamedTuple):
 
     open_time_ms: int
     corrected: bool
+
+
+class Hole(NamedTuple):
+    """Minutes without a stored bar: from the end of the bar `before` to the opening of the next one, `end_ms`."""
+
+    before: Candle
+    end_ms: int
+
+    @property
+    def start_ms(self) -> int:
+        return self.before.close_time_ms
+
+    @property
+    def minutes(self) -> int:
+        return (self.end_ms - self.start_ms) // MINUTE_MS
 
 
 class MarketState(NamedTuple):
@@ -103,6 +120,38 @@ class Storage:
             ).returning(CandleRow.open_time, CandleRow.corrections)
             news += [StoredBar(clock.to_ms(row[0]), row[1] > 0) for row in await self._execute(statement)]
         return news
+
+    async def holes(self, since_ms: int, limit: int) -> list[Hole]:
+        """The newest `limit` holes among the stored bars that open at `since_ms` or later, oldest first."""
+        following = func.lead(CandleRow.open_time).over(order_by=CandleRow.open_time).label("following")
+        bars = (
+            select(CandleRow.__table__, following)
+            .where(
+                CandleRow.venue == self._venue,
+                CandleRow.symbol == self._symbol,
+                CandleRow.open_time >= clock.from_ms(since_ms),
+            )
+            .subquery()
+        )
+        gaps = select(bars).where(bars.c.following > bars.c.open_time + MINUTE)
+        newest = gaps.order_by(bars.c.open_time.desc()).limit(limit)
+        return [
+            Hole(
+                Candle(
+                    symbol=self._symbol,
+                    open_time_ms=clock.to_ms(row.open_time),
+                    open=row.open,
+                    high=row.high,
+                    low=row.low,
+                    close=row.close,
+                    volume=row.volume,
+                    turnover=row.turnover,
+                    filled=row.filled,
+                ),
+                clock.to_ms(row.following),
+            )
+            for row in reversed(await self._execute(newest))
+        ]
 
     def _row(self, bar: BarToStore) -> dict[str, Any]:
         candle = bar.candle

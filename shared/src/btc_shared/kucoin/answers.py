@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from btc_shared.codes import DataSource
 from btc_shared.kucoin import wire
 from btc_shared.records import BookPicture, Candle, PublicTrade, SymbolRules
 
@@ -168,12 +169,12 @@ def book(body: bytes, symbol: str, received_at_ms: int) -> BookPicture:
 
     `{"time":1790000000123,"sequence":"14000000001","bids":[["67000.1","0.4"], …],"asks":[["67000.2","0.031"], …]}`
     """
-    return wire.read(
-        "book",
-        _book,
-        body,
-        lambda data: wire.book(symbol, wire.milliseconds(data.time, "time"), received_at_ms, data.bids, data.asks),
-    )
+
+    def build(data: _Book) -> BookPicture:
+        event_time_ms = wire.milliseconds(data.time, "time")
+        return wire.book(symbol, event_time_ms, received_at_ms, data.bids, data.asks, DataSource.REST)
+
+    return wire.read("book", _book, body, build)
 
 
 def recent_trades(body: bytes, symbol: str) -> list[PublicTrade]:

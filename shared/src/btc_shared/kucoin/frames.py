@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from btc_shared.codes import DataSource
 from btc_shared.kucoin import wire
 from btc_shared.records import BookPicture, Candle, PublicTrade
 
@@ -99,7 +100,12 @@ def book_picture(frame: Frame) -> BookPicture:
         _depth,
         frame.data,
         lambda data: wire.book(
-            frame.key, wire.milliseconds(data.timestamp, "timestamp"), frame.received_at_ms, data.bids, data.asks
+            frame.key,
+            wire.milliseconds(data.timestamp, "timestamp"),
+            frame.received_at_ms,
+            data.bids,
+            data.asks,
+            DataSource.SOCKET,
         ),
     )
 

@@ -43,7 +43,7 @@ class PublicClient:
         path = f"/api/v2/symbols/{symbol}"
         return await self._get("symbol", path, {}, lambda data: answers.symbol_rules(data, symbol))
 
-    async def candles(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
+    async def candles(self, symbol: str, start_ms: int, end_ms: int, *, attempts: int | None = None) -> list[Candle]:
         """The 1-minute bars that open at or after `start_ms` and before `end_ms`, ascending, without duplicates.
 
         Minutes without trades are absent. The bar of the running minute is included as it is so far.
@@ -52,12 +52,12 @@ class PublicClient:
         window_ms = MAX_CANDLES_PER_CALL * MINUTE_MS
         start_ms = -(-start_ms // MINUTE_MS) * MINUTE_MS
         for first_ms in range(start_ms, end_ms, window_ms):
-            for bar in await self._candles_page(symbol, first_ms, min(first_ms + window_ms, end_ms)):
+            for bar in await self._candles_page(symbol, first_ms, min(first_ms + window_ms, end_ms), attempts):
                 if first_ms <= bar.open_time_ms < end_ms:
                     found[bar.open_time_ms] = bar
         return [found[open_time_ms] for open_time_ms in sorted(found)]
 
-    async def _candles_page(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
+    async def _candles_page(self, symbol: str, start_ms: int, end_ms: int, attempts: int | None) -> list[Candle]:
         # Without both limits the answer may be empty. Whether `endAt` itself is included is not documented:
         # a second before the next bar's opening means the same either way.
         params: dict[str, str | int] = {
@@ -66,7 +66,8 @@ class PublicClient:
             "startAt": start_ms // 1_000,
             "endAt": -(-end_ms // MINUTE_MS) * MINUTE_MS // 1_000 - 1,
         }
-        return await self._get("candles", "/api/v1/market/candles", params, lambda data: answers.candles(data, symbol))
+        path = "/api/v1/market/candles"
+        return await self._get("candles", path, params, lambda data: answers.candles(data, symbol), attempts)
 
     async def ticker(self, symbol: str, *, attempts: int | None = None) -> Ticker:
         """Best bid, best ask and last trade now: the quickest way to a price."""
@@ -80,12 +81,11 @@ class PublicClient:
         path = f"/api/v1/market/orderbook/level2_{levels}"
         return await self._get("book", path, params, lambda data: answers.book(data, symbol, self._now_ms()), attempts)
 
-    async def recent_trades(self, symbol: str) -> list[PublicTrade]:
+    async def recent_trades(self, symbol: str, *, attempts: int | None = None) -> list[PublicTrade]:
         """The last 100 public trades, oldest first."""
         params: dict[str, str | int] = {"symbol": symbol}
-        return await self._get(
-            "histories", "/api/v1/market/histories", params, lambda data: answers.recent_trades(data, symbol)
-        )
+        path = "/api/v1/market/histories"
+        return await self._get("histories", path, params, lambda data: answers.recent_trades(data, symbol), attempts)
 
     async def public_token(self) -> SocketToken:
         """Leave for one public socket. Asked once: whoever opens sockets waits and asks anew by itself."""
@@ -113,9 +113,15 @@ class PublicClient:
     ) -> T:
         async def once() -> T:
             try:
-                return parse(await transport.send(self._http, endpoint, request, secret=secret))
+                data = await transport.send(self._http, endpoint, request, secret=secret)
             except MalformedError:
                 transport.malformed.labels(endpoint).inc()
+                raise
+            try:
+                return parse(data)
+            except MalformedError:
+                transport.malformed.labels(endpoint).inc()
+                transport.request_errors.labels(endpoint, "malformed").inc()
                 raise
 
         return await transport.repeat_read(once, attempts=attempts or self._attempts, sleep=self._sleep)

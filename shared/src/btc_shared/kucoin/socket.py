@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidURI, WebSocketException
 from btc_shared import clock
 from btc_shared.kucoin import frames, transport
 from btc_shared.kucoin.answers import SocketToken
-from btc_shared.kucoin.errors import KucoinError, MalformedError
+from btc_shared.kucoin.errors import KucoinError, MalformedError, RateLimitedError
 from btc_shared.kucoin.frames import Frame
 
 MAX_FRAME_BYTES = 1 << 20
@@ -68,6 +68,7 @@ class Socket:
     `token` is asked before each connection (`PublicClient.public_token`). `on_frame` runs between two reads: it must
     not block; a `MalformedError` that it raises is counted and logged, any other exception ends `run`.
     `on_connection` is told True once all subscriptions are acknowledged and False when that connection ends.
+    The log tells when the connection was lost and when it was back, not every try in between.
     """
 
     def __init__(
@@ -87,6 +88,9 @@ class Socket:
         self._heard: dict[str, float] = {}
         self._heard_any = 0.0
         self._attempts = 0
+        self._lost_at: float | None = None
+        self._failures = 0
+        self._wait_secs = 0.0
         self.connected = False
         self.reconnects = 0
         self.last_error: str | None = None
@@ -107,16 +111,25 @@ class Socket:
             self.last_error = text
             limit = min(self._timing.first_delay * 2 ** min(failures, 10), self._timing.max_delay)
             delay = max(self._timing.first_delay, limit * random.uniform(0.5, 1.0))  # noqa: S311
-            log.warning("socket_lost", reason=reason, error=text, retry_in_secs=round(delay, 2))
+            delay = max(delay, self._wait_secs)
+            self._failures += 1
+            if self._lost_at is None:
+                self._lost_at = loop.time()
+                log.warning("socket_lost", reason=reason, error=text, retry_in_secs=round(delay, 2))
+            else:
+                log.debug("socket_still_lost", reason=reason, error=text, retry_in_secs=round(delay, 2))
             await asyncio.sleep(delay)
 
     async def _session(self) -> tuple[str, str]:
         """One connection from token to end; returns why it ended (the metric's label and a sentence)."""
+        self._wait_secs = 0.0
         try:
             await self._connect_and_read()
         except SessionError as error:
             return error.reason, str(error)
         except KucoinError as error:
+            if isinstance(error, RateLimitedError):
+                self._wait_secs = error.retry_after_ms / 1_000
             return "token", str(error)
         except TimeoutError:
             return "timeout", f"the connection was not ready after {self._timing.setup} s"
@@ -153,10 +166,15 @@ class Socket:
                 await self._set_up(connection)
             self.connected = True
             self._on_connection(True)
-            log.info("socket_connected", topics=sorted(self._topics))
+            self._log_connected(loop.time())
             await self._read(connection, started, server.ping_interval_ms / 1_000, server.ping_timeout_ms / 1_000)
         finally:
             await connection.close()
+
+    def _log_connected(self, now: float) -> None:
+        away = {} if self._lost_at is None else {"away_secs": round(now - self._lost_at, 1), "failures": self._failures}
+        self._lost_at, self._failures = None, 0
+        log.info("socket_connected", topics=sorted(self._topics), **away)
 
     async def _set_up(self, connection: ClientConnection) -> None:
         """Wait for the welcome, subscribe, and wait for all acknowledgements; frames may arrive in between."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 import httpx
 import msgspec
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from btc_shared.kucoin import wire
 from btc_shared.kucoin.errors import (
@@ -43,6 +43,11 @@ request_seconds = Histogram(
 )
 request_errors = Counter(
     "kucoin_request_errors", "HTTP exchanges with KuCoin without a usable answer", ["endpoint", "kind"]
+)
+quota_remaining = Gauge(
+    "kucoin_quota_remaining",
+    "Weight that is left of the rate limit's pool in its 30 s window, as the last answer told",
+    ["endpoint"],
 )
 malformed = Counter("kucoin_malformed", "Answers and frames that were not as documented", ["source"])
 
@@ -77,6 +82,8 @@ async def send(http: httpx.AsyncClient, endpoint: str, request: httpx.Request, *
         with request_seconds.labels(endpoint).time():
             async with asyncio.timeout(REQUEST_SECS):
                 response = await http.send(request)
+        if (remaining := _number(response, "gw-ratelimit-remaining")) is not None:
+            quota_remaining.labels(endpoint).set(remaining)
         return _data(endpoint, response, secret=secret)
     except (httpx.HTTPError, TimeoutError) as error:
         request_errors.labels(endpoint, "unavailable").inc()
@@ -119,10 +126,15 @@ def _data(endpoint: str, response: httpx.Response, *, secret: bool) -> bytes:
 
 def _rate_limited(response: httpx.Response) -> RateLimitedError:
     """The exchange's own 429: only a used-up quota says when it ends."""
-    reset = response.headers.get("gw-ratelimit-reset", "")
-    if reset.isascii() and reset.isdigit():
-        return RateLimitedError(RateLimit.QUOTA, min(int(reset[:9]), MAX_RATE_LIMIT_WAIT_MS))
+    reset_ms = _number(response, "gw-ratelimit-reset")
+    if reset_ms is not None:
+        return RateLimitedError(RateLimit.QUOTA, min(reset_ms, MAX_RATE_LIMIT_WAIT_MS))
     return RateLimitedError(RateLimit.OVERLOAD, OVERLOAD_WAIT_MS)
+
+
+def _number(response: httpx.Response, header: str) -> int | None:
+    text = response.headers.get(header, "")
+    return int(text[:9]) if text.isascii() and text.isdigit() else None
 
 
 async def repeat_read(
@@ -148,6 +160,7 @@ async def repeat_read(
             wait = min(FIRST_RETRY_SECS * 2 ** (attempt - 1), MAX_RETRY_SECS) * random.uniform(0.5, 1.0)  # noqa: S311
             if isinstance(error, RateLimitedError):
                 wait += error.retry_after_ms / 1_000
-            log.info("kucoin_read_repeated", attempt=attempt, wait_secs=round(wait, 3), error=str(error))
+            # The one who asked says so if it stays like this: in an outage these would be several a second.
+            log.debug("kucoin_read_repeated", attempt=attempt, wait_secs=round(wait, 3), error=str(error))
             await sleep(wait)
     raise AssertionError("attempts must be at least 1")

@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from btc_shared.codes import Side
+from btc_shared.codes import DataSource, Side
 from btc_shared.kucoin.errors import MalformedError
 from btc_shared.records import MINUTE_MS, BookPicture, Candle, Level, PublicTrade
 
@@ -132,7 +132,12 @@ class CandleText(msgspec.Struct, array_like=True):
 
 
 def book(
-    symbol: str, event_time_ms: int, received_at_ms: int, bids: Sequence[LevelText], asks: Sequence[LevelText]
+    symbol: str,
+    event_time_ms: int,
+    received_at_ms: int,
+    bids: Sequence[LevelText],
+    asks: Sequence[LevelText],
+    source: DataSource,
 ) -> BookPicture:
     """A book picture whose sides are neither empty, unsorted nor crossed."""
     picture = BookPicture(
@@ -141,6 +146,7 @@ def book(
         received_at_ms=received_at_ms,
         bids=_levels(bids, "bids", descending=True),
         asks=_levels(asks, "asks", descending=False),
+        source=source,
     )
     if picture.best_bid >= picture.best_ask:
         raise InvalidError(f"the book is crossed: best bid {picture.best_bid}, best ask {picture.best_ask}")

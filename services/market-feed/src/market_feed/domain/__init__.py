@@ -1,1 +1,1 @@
-"""Decisions without I/O or clock: when a bar is final, and what the trade flow is."""
+"""Decisions without I/O or clock: when a bar is final, what the trade flow is, and which source is in use."""

@@ -11,6 +11,8 @@ trades themselves make, and the REST answer.
   bars follow each other without a hole.
 - REST speaks with authority about minutes that ended at least 10 s before it was asked; it closes what waits and
   corrects what differs. Late frames and trades correct a closed bar only by adding volume.
+- A row of REST about a minute that ended 2 s to 10 s before is one more account of it, like a frame; it also closes
+  that minute if it waits. A missing row says nothing yet.
 """
 
 from collections.abc import Sequence
@@ -19,20 +21,24 @@ from typing import NamedTuple
 
 import msgspec
 
+from btc_shared.codes import DataSource
 from btc_shared.records import MINUTE_MS, Candle, PublicTrade
 
 CLOSE_AFTER_MS = 2_000
 CONFIRM_AFTER_MS = 10_000
+# A socket that covered the beginning of a minute gets this long to show that it covered the end, too.
+SOCKET_GRACE_MS = 5_000
 KEPT_BARS = 10
 
 _ZERO = Decimal(0)
 
 
 class BarChange(NamedTuple):
-    """A bar became final, or (`correction`) a final bar's figures changed."""
+    """A bar became final, or (`correction`) a final bar's figures changed; `source` had the last word on them."""
 
     candle: Candle
     correction: bool
+    source: DataSource
 
 
 class Coverage(NamedTuple):
@@ -81,11 +87,11 @@ class Bars:
     """The newest final bars of one symbol and what is known of those that are not final yet.
 
     Every method returns what became final or was corrected, oldest first. Nothing is final before the first answer
-    of REST (`on_rest`), because a flat bar needs a close before it.
+    of REST (`on_rest`), because a flat bar needs a close before it; or after `before`, a final bar to go on from.
     """
 
-    def __init__(self) -> None:
-        self._final: dict[int, Candle] = {}
+    def __init__(self, before: Candle | None = None) -> None:
+        self._final: dict[int, Candle] = {} if before is None else {before.open_time_ms: before}
         self._frames: dict[int, Candle] = {}
         self._traded: dict[int, _TradedBar] = {}
 
@@ -107,11 +113,11 @@ class Bars:
     def on_frame(self, candle: Candle, now_ms: int) -> list[BarChange]:
         """A candle frame: the forming bar, or late news of a final one."""
         if self._is_of_use(candle.open_time_ms, now_ms):
-            self._frames[candle.open_time_ms] = candle
+            self._hear(candle)
             self._forget()
-        return self._late_growth(candle.open_time_ms)
+        return self._late_growth(candle.open_time_ms, DataSource.SOCKET)
 
-    def on_trade(self, trade: PublicTrade, now_ms: int) -> list[BarChange]:
+    def on_trade(self, trade: PublicTrade, now_ms: int, source: DataSource = DataSource.SOCKET) -> list[BarChange]:
         """A public trade; the caller gives each one once."""
         open_time_ms = trade.event_time_ms // MINUTE_MS * MINUTE_MS
         if self._is_of_use(open_time_ms, now_ms):
@@ -119,7 +125,7 @@ class Bars:
             bar.add(trade)
             self._traded[open_time_ms] = bar
             self._forget()
-        return self._late_growth(open_time_ms)
+        return self._late_growth(open_time_ms, source)
 
     def close_due(self, now_ms: int, coverage: Coverage | None) -> list[BarChange]:
         """Close the minutes that ended 2 s ago or earlier, up to the first that the socket did not cover."""
@@ -128,8 +134,17 @@ class Bars:
             minute = newest.close_time_ms
             if now_ms < minute + MINUTE_MS + CLOSE_AFTER_MS or coverage is None or not coverage.covers(minute):
                 break
-            changes.append(self._close(self._best(minute) or _flat(newest, minute)))
+            changes.append(self._close(self._best(minute) or _flat(newest, minute), DataSource.SOCKET))
         return changes
+
+    def waits_for_rest(self, now_ms: int, coverage: Coverage | None) -> bool:
+        """True when the next minute should be final, but the socket cannot say what was in it."""
+        newest = self.newest
+        if newest is None or coverage is None or coverage.since_ms > newest.close_time_ms:
+            grace_ms = CLOSE_AFTER_MS
+        else:
+            grace_ms = SOCKET_GRACE_MS
+        return newest is not None and now_ms >= newest.close_time_ms + MINUTE_MS + grace_ms
 
     def on_rest(self, rows: Sequence[Candle], start_ms: int, asked_at_ms: int) -> list[BarChange]:
         """REST's bars from the minute `start_ms` on, asked for at `asked_at_ms`; absent minutes had no trades.
@@ -143,12 +158,30 @@ class Bars:
             row, final, newest = by_minute.get(minute), self._final.get(minute), self.newest
             if final is not None:
                 if row is not None and _figures(row) != _figures(final):
-                    changes.append(self._correct(row))
+                    changes.append(self._correct(row, DataSource.REST))
             elif newest is None or minute > newest.open_time_ms:
                 known = row or self._best(minute) or (_flat(newest, minute) if newest is not None else None)
                 if known is not None:
-                    changes.append(self._close(known))
-        return changes + self._flattened()
+                    changes.append(self._close(known, DataSource.REST))
+        for minute in sorted(minute for minute in by_minute if minute >= max(start_ms, end_ms)):
+            changes += self._on_early_row(by_minute[minute], asked_at_ms)
+        return changes + self._flattened(DataSource.REST)
+
+    def _on_early_row(self, row: Candle, asked_at_ms: int) -> list[BarChange]:
+        """A row about a minute that is still running, or has just ended."""
+        minute, newest = row.open_time_ms, self.newest
+        if newest is None or asked_at_ms < row.close_time_ms + CLOSE_AFTER_MS:
+            return []
+        self._hear(row)
+        if minute == newest.close_time_ms:
+            return [self._close(self._best(minute) or row, DataSource.REST)]
+        return self._late_growth(minute, DataSource.REST)
+
+    def _hear(self, candle: Candle) -> None:
+        """Remember an account of a minute; a bar only grows, so one with less volume is an old one."""
+        known = self._frames.get(candle.open_time_ms)
+        if known is None or candle.volume >= known.volume:
+            self._frames[candle.open_time_ms] = candle
 
     def _best(self, minute: int) -> Candle | None:
         """What the socket told about a minute: of the two accounts the one that has seen more volume, if any."""
@@ -157,31 +190,31 @@ class Bars:
             return traded.candle()
         return frame if frame is not None and frame.volume else None
 
-    def _late_growth(self, minute: int) -> list[BarChange]:
+    def _late_growth(self, minute: int, source: DataSource) -> list[BarChange]:
         final, best = self._final.get(minute), self._best(minute)
         if final is None or best is None or best.volume <= final.volume:
             return []
-        return [self._correct(best), *self._flattened()]
+        return [self._correct(best, source), *self._flattened(source)]
 
-    def _flattened(self) -> list[BarChange]:
+    def _flattened(self, source: DataSource) -> list[BarChange]:
         """Flat bars follow the close before them when that was corrected."""
         changes: list[BarChange] = []
         for minute in sorted(self._final):
             before, final = self._final.get(minute - MINUTE_MS), self._final[minute]
             if before is not None and final.filled and final.close != before.close:
-                changes.append(self._correct(_flat(before, minute)))
+                changes.append(self._correct(_flat(before, minute), source))
         return changes
 
-    def _close(self, candle: Candle) -> BarChange:
+    def _close(self, candle: Candle, source: DataSource) -> BarChange:
         # A bar of volume 0 is a filled one, also when the exchange makes it itself.
         final = msgspec.structs.replace(candle, filled=not candle.volume)
         self._final[final.open_time_ms] = final
         self._forget()
-        return BarChange(final, correction=False)
+        return BarChange(final, correction=False, source=source)
 
-    def _correct(self, candle: Candle) -> BarChange:
+    def _correct(self, candle: Candle, source: DataSource) -> BarChange:
         self._final[candle.open_time_ms] = candle
-        return BarChange(candle, correction=True)
+        return BarChange(candle, correction=True, source=source)
 
     def _is_of_use(self, open_time_ms: int, now_ms: int) -> bool:
         """False for a bar from the future (garbage) and for one that is too old to correct."""

@@ -38,6 +38,13 @@ class RecentTrades:
     def newest(self) -> PublicTrade | None:
         return self._trades[-1] if self._trades else None
 
+    def meets(self, trades: Sequence[PublicTrade]) -> bool:
+        """True when `trades` go on from what is known: one of them is known, or nothing is known yet.
+
+        The exchange's answer holds its last 100 trades. If none of them is known, others came in between.
+        """
+        return not self._trades or any(self._is_known(trade) for trade in trades)
+
     def add(self, trades: Iterable[PublicTrade]) -> list[PublicTrade]:
         """Take `trades` in and return those that are news, in the order given."""
         news = [trade for trade in trades if self._take(trade)]
@@ -51,9 +58,12 @@ class RecentTrades:
         """See `trade_flow`."""
         return trade_flow(self._trades)
 
-    def _take(self, trade: PublicTrade) -> bool:
+    def _is_known(self, trade: PublicTrade) -> bool:
         seen_at = self._times.get(trade.trade_id)
-        if seen_at is not None and abs(trade.event_time_ms - seen_at) < SAME_TRADE_MS:
+        return seen_at is not None and abs(trade.event_time_ms - seen_at) < SAME_TRADE_MS
+
+    def _take(self, trade: PublicTrade) -> bool:
+        if self._is_known(trade):
             return False
         if len(self._trades) >= KEPT_TRADES and order_of(trade) < order_of(self._trades[0]):
             return False  # older than all that we remember: it cannot be told whether it was seen
