@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from btc_cli.demo_stack import SERVICES
+from btc_cli.agent_stack import SERVICES
 from btc_cli.env_example import FIXED
 from btc_shared.service import settings_class
 

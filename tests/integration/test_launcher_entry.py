@@ -255,6 +255,28 @@ def test_without_a_python_one_line_says_what_is_needed(checkout: Checkout, tmp_p
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_an_old_python_is_named_with_what_is_needed(checkout: Checkout, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("sh", "cat", "cksum", "dirname", "readlink", "mkdir", "tr"):
+        found = shutil.which(name)
+        assert found is not None
+        (tools / name).symlink_to(found)
+    old = tools / "python3"
+    old.write_text("""#!/bin/sh
+case "$2" in
+    *version_info*) exit 1 ;;
+    *python_version*) echo "only 3.10.12" ;;
+esac
+""")
+    old.chmod(0o755)
+    done = checkout.run("up", PATH=str(tools))
+    assert done.returncode == 1
+    assert done.stderr.startswith("agent: needs Python 3.11, 3.12 or 3.13, and found only 3.10.12: install it")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (checkout.root / ".venv").exists()
+
+
 def test_a_wrong_agent_python_is_named(checkout: Checkout) -> None:
     done = checkout.run("status", AGENT_PYTHON="/bin/false")
     assert done.returncode == 1

@@ -22,7 +22,7 @@ _DEADLINE_SECS = 30.0
 
 # Small programs. Each writes what it does into <home>/said, so that order can be seen, and says when it is ready.
 _SAY = """
-import os, signal, sys
+import os, signal, sys, time
 def say(text):
     with open(sys.argv[1] + "/said", "a") as file:
         file.write(text + "\\n")
@@ -30,8 +30,14 @@ def wait():
     open(f"{sys.argv[1]}/ready.{os.getpid()}", "w").close()
     while True:
         signal.pause()
+def wait_for_exchange():
+    open(f"{sys.argv[1]}/waits.{os.getpid()}", "w").close()
+    while not os.path.exists(sys.argv[1] + "/exchange"):
+        time.sleep(0.02)
+    wait()
 """
 _WAIT = _SAY + "wait()"
+_WAIT_FOR_EXCHANGE = _SAY + "wait_for_exchange()"
 _DEAF = _SAY + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwait()"
 
 
@@ -44,9 +50,13 @@ def _polite(name: str) -> str:
 
 
 @contextmanager
-def _running(home: Path, *programs: str) -> Iterator[subprocess.Popen[str]]:
+def _running(home: Path, *programs: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, _PROGRAM, home, *programs], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, _PROGRAM, home, *programs],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         yield process
@@ -149,12 +159,54 @@ def test_a_crashed_process_is_started_again(agent_home: Path) -> None:
     assert not second.is_alive()
 
 
+def test_without_the_exchange_it_runs_and_says_so_and_is_healthy_once_the_exchange_is_there(agent_home: Path) -> None:
+    with _running(agent_home, _WAIT, _WAIT_FOR_EXCHANGE, DUMMY_EXCHANGE="yes") as process:
+        state = _until_phase(agent_home, process, Phase.RUNNING)
+        assert not state.healthy_at_start
+        assert not state.is_healthy()
+        assert state.attention == ["a remark", "the exchange is not reached"]
+
+        def waits() -> bool:
+            now = _state(agent_home, process)
+            return now is not None and (now.processes[1].status, now.processes[1].detail) == (Status.UNHEALTHY, "waits")
+
+        _until(waits, "what waits for the exchange is not called starting any more")
+        (agent_home / "exchange").touch()
+
+        def well() -> bool:
+            now = _state(agent_home, process)
+            return now is not None and now.is_healthy() and now.attention == ["a remark"]
+
+        _until(well, "it is healthy")
+    log = last_lines(agent_home / "logs" / "supervisor.log", 50)
+    told = [line.partition(" ")[2] for line in log if "exchange" in line]
+    assert told == ["the exchange is not reached", "the exchange is reached again"]
+
+
+def test_with_the_exchange_in_reach_the_start_waits_for_what_needs_it(agent_home: Path) -> None:
+    (agent_home / "exchange").touch()
+    with _running(agent_home, _WAIT_FOR_EXCHANGE, DUMMY_EXCHANGE="yes") as process:
+        state = _until_phase(agent_home, process, Phase.RUNNING)
+        assert state.healthy_at_start
+        assert state.attention == ["a remark"]
+
+
+def test_a_process_that_crashes_without_the_exchange_still_fails_the_start(agent_home: Path) -> None:
+    with _running(agent_home, "raise SystemExit(7)", DUMMY_EXCHANGE="yes") as process:
+        output, _ = process.communicate(timeout=_DEADLINE_SECS)
+    assert process.returncode == 1
+    assert "p0 does not start" in output
+
+
 def test_a_process_that_crashes_at_the_start_fails_it_and_its_log_is_quoted(agent_home: Path) -> None:
     with _running(agent_home, _WAIT, _SAY + "print('the reason is here'); sys.exit(7)") as process:
         output, _ = process.communicate(timeout=_DEADLINE_SECS)
     assert process.returncode == 1
-    assert "p1 does not start: ended with exit status 7" in output
-    assert "the reason is here" in output
+    log = agent_home / "logs" / "p1.log"
+    reason = (
+        f"p1 does not start: ended with exit status 7, 3 times in a row: the reason is here; ask somebody; log: {log}"
+    )
+    assert output == f"{reason}\n"
     state = read_state(Home(agent_home))
     assert state is not None
     assert state.phase is Phase.FAILED

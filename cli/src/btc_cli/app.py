@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from btc_cli.commands import demo, down, logs, status, test
+from btc_cli.commands import demo, down, logs, status, test, up
 
 app = typer.Typer(
     name="agent",
@@ -15,6 +15,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
 app.command("down")(down.down)
@@ -23,6 +24,7 @@ app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_
 
 def main() -> None:
     """Run the command; what a person can mend is said in one line instead of a traceback."""
+    from btc_cli import disk
     from btc_cli.docker import DockerError
     from btc_cli.embedded.errors import EmbeddedError
     from btc_cli.home import HomeError
@@ -36,6 +38,11 @@ def main() -> None:
         sys.exit(2)
     except (AlreadyRunningError, DockerError, EmbeddedError, HomeError, TimeoutError) as error:
         print(f"agent: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if not disk.is_full(error):
+            raise
+        print(f"agent: {disk.full_sentence(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -5,5 +5,16 @@ virtual time. With this one the agent's first round trip is over within five min
 of a minute that lies. It has to be searched for anew when the preset or a trading rule changes; a test says when.
 """
 
+from dataclasses import dataclass
+
 PRESET = "crash"
 SEED = 437
+
+
+@dataclass(frozen=True)
+class PracticeMarket:
+    """What the practice market is like. The practice exchange checks `preset` and `seed` itself."""
+
+    symbol: str = "BTC-USDT"
+    preset: str = PRESET
+    seed: int = SEED

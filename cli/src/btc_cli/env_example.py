@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from btc_cli.demo_stack import SERVICES
+from btc_cli.agent_stack import SERVICES
 from btc_shared.service import settings_class
 from btc_shared.settings import Settings
 

@@ -12,6 +12,8 @@ from pathlib import Path
 # Below the range from which the kernel takes ports of outgoing connections (32768 and up on Linux), so that a port
 # found free is not taken by a passing connection before the server binds it.
 _PORTS = range(20_000, 32_000)
+# What can run beside each other, each on a default home of its own.
+KINDS = ("agent", "demo")
 
 
 class HomeError(Exception):
@@ -107,7 +109,7 @@ class Home:
 
 
 def default_home(kind: str) -> Path:
-    """Where the state of `kind` ("demo") is kept when nobody says otherwise."""
+    """Where the state of `kind` (one of `KINDS`) is kept when nobody says otherwise."""
     if os.geteuid() == 0:
         return Path("/var/lib/btc-agent") / kind
     base = os.environ.get("XDG_DATA_HOME")
@@ -116,13 +118,18 @@ def default_home(kind: str) -> Path:
 
 def is_free(port: int) -> bool:
     """True when a server could listen on 127.0.0.1:`port` now."""
+    return bind_error(port) is None
+
+
+def bind_error(port: int) -> OSError | None:
+    """Why no server can listen on 127.0.0.1:`port` now; None when one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+    return None
 
 
 def free_port(taken: Iterable[int] = ()) -> int:
@@ -137,6 +144,10 @@ def free_port(taken: Iterable[int] = ()) -> int:
 def write_atomically(path: Path, text: str) -> None:
     """Replace the file's content in one step, readable by its owner only."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    unfinished.replace(path)
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error

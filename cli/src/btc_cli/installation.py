@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from btc_cli.docker import DockerAbsentError, DockerError, DockerProject, projects
-from btc_cli.home import Home, default_home
+from btc_cli.home import KINDS, Home, default_home
 from btc_cli.launcher_run import LauncherRun
 from btc_cli.loglines import LogLine, Wanted
 from btc_cli.state import View
@@ -78,8 +78,8 @@ class Found(NamedTuple):
 
 
 def find(home: Path | None, project: str | None) -> Found:
-    """The one installation that is named, or else all on this machine: the launcher's on the default home (which is
-    always among them, whether it ever ran or not), and the Compose projects that have containers.
+    """The one installation that is named, or else all on this machine: the launcher's on the default homes (at least
+    one of them, also when nothing ever ran), and the Compose projects that have containers.
 
     Raises:
         UsageError: when a home and a project are given.
@@ -89,12 +89,21 @@ def find(home: Path | None, project: str | None) -> Found:
         raise UsageError("give either --home (a run of the launcher) or --project (one of Docker Compose), not both")
     if project is not None:
         return Found([*projects([project])] or [DockerProject(project, ())])
-    launcher = LauncherRun(Home((home or default_home("demo")).absolute()))
+    launchers = launcher_runs(home)
     if home is not None:
-        return Found([launcher])
+        return Found([*launchers])
     try:
-        return Found([launcher, *projects()])
+        return Found([*launchers, *projects()])
     except DockerAbsentError:
-        return Found([launcher])
+        return Found([*launchers])
     except DockerError as error:
-        return Found([launcher], str(error))
+        return Found([*launchers], str(error))
+
+
+def launcher_runs(home: Path | None) -> list[LauncherRun]:
+    """The launcher's present or last run on a home; without one, those on the default homes on which something ever
+    ran, or else that on the first of them, so that there is always one to speak of."""
+    if home is not None:
+        return [LauncherRun(Home(home.absolute()))]
+    runs = [LauncherRun(Home(default_home(kind).absolute())) for kind in KINDS]
+    return [run for run in runs if run.home.run.exists()] or runs[:1]

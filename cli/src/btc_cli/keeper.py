@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from btc_cli import disk
 from btc_cli.children import bound_command
-from btc_cli.logfiles import rotate
+from btc_cli.logfiles import last_lines, rotate
 from btc_cli.process_ids import start_mark
 from btc_cli.processes import Condition, ProcessSpec
+from btc_cli.reasons import reason_in
 from btc_cli.state import ProcessState, Status
 
 EXIT_WRONG_SETTINGS = 2  # a restart would not help
@@ -58,6 +61,17 @@ class Keeper:
         self._process: asyncio.subprocess.Process | None = None
         self._healthy_since: float | None = None
         self._last_answer: float | None = None
+        self._start_is_over = False
+        self._log_start = 0  # where the log of the present run begins
+
+    @property
+    def answers(self) -> bool:
+        """True when it has answered since it was started, if only that it is not well."""
+        return self._process is not None and self._last_answer is not None
+
+    def start_is_over(self) -> None:
+        """From now on, one that answers but is not well is no longer starting."""
+        self._start_is_over = True
 
     async def run_once(self) -> None:
         """Run to the end, unless `stop` was called before; `last_exit` has the exit status."""
@@ -111,10 +125,12 @@ class Keeper:
             os.killpg(process.pid, signal.SIGKILL)  # what it may have started itself
 
     def exit_text(self) -> str:
-        """How the process last ended."""
+        """How the process last ended, and what its log says of it."""
         code = self.last_exit or 0
         how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
-        return f"{how}, {self.crashes} times in a row" if self.crashes > 1 else how
+        how = f"{how}, {self.crashes} times in a row" if self.crashes > 1 else how
+        reason = reason_in(last_lines(self.log, start=self._log_start))
+        return f"{how}: {reason}" if reason else how
 
     async def _spawn(self) -> asyncio.subprocess.Process | None:
         """Start the process; None once `stop` was called."""
@@ -122,7 +138,8 @@ class Keeper:
         async with self._spawning:
             if self._stopping.is_set():
                 return None
-            with self.log.open("ab") as output:
+            with self._open_log() as output:
+                self._log_start = output.tell()
                 self._process = process = await asyncio.create_subprocess_exec(
                     *bound_command(spec.command, death_signal=spec.death_signal, account=spec.account),
                     stdin=asyncio.subprocess.DEVNULL,
@@ -136,6 +153,14 @@ class Keeper:
             self.state.pid, self.state.pid_mark = process.pid, start_mark(process.pid)
             self._set(Status.STARTING)
         return process
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            return self.log.open("ab")
+        except OSError as error:
+            if not disk.is_full(error):
+                raise
+            return Path(os.devnull).open("wb")  # better to run without a log than not at all
 
     async def _watch(self, pid: int) -> None:
         while True:
@@ -153,7 +178,8 @@ class Keeper:
                     self._last_answer = now
                 self._healthy_since = None
                 was_up = self.state.status not in (Status.STARTING, Status.RESTARTING)
-                self._set(Status.UNHEALTHY if was_up else Status.STARTING, finding.detail)
+                is_up = was_up or (self._start_is_over and finding.condition is Condition.UNHEALTHY)
+                self._set(Status.UNHEALTHY if is_up else Status.STARTING, finding.detail)
                 if self._last_answer is not None and now - self._last_answer > self._timing.silent_secs:
                     self._changed(f"{self.spec.name} has not answered for {now - self._last_answer:.0f} s: ending it")
                     with contextlib.suppress(ProcessLookupError):

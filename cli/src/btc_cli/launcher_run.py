@@ -1,5 +1,6 @@
 """A run of the launcher on a home folder, also one that has ended: its state and its logs stay."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
@@ -45,7 +46,7 @@ class LauncherRun:
     @property
     def option(self) -> str:
         """What a command is told to mean this one."""
-        return f"--home {self.home.path}"
+        return f"--home {shlex.quote(str(self.home.path))}"
 
     @cached_property
     def view(self) -> View | None:

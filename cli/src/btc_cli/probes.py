@@ -1,12 +1,17 @@
 """How to see that a process is well: ask it what only a working one can answer."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import psycopg
 
+from btc_cli import disk
 from btc_cli.health import failures_in
 from btc_cli.processes import Condition, Finding, Probe
+from btc_shared.kucoin.errors import KucoinError
+from btc_shared.kucoin.rest import PublicClient
+from btc_shared.kucoin.transport import open_http
 
 _TIMEOUT_SECS = 3.0
 
@@ -22,8 +27,8 @@ def answers(is_ready: Callable[[int], bool]) -> Probe:
     return probe
 
 
-def runs_queries(url: str, is_ready: Callable[[int], bool]) -> Probe:
-    """Healthy when the PostgreSQL server of this process id lets us in and answers a query."""
+def runs_queries(url: str, is_ready: Callable[[int], bool], data: Path) -> Probe:
+    """Healthy when the PostgreSQL server of this process id lets us in, answers a query, and has room to write."""
 
     async def probe(pid: int) -> Finding:
         if not is_ready(pid):
@@ -34,7 +39,8 @@ def runs_queries(url: str, is_ready: Callable[[int], bool]) -> Probe:
                 await connection.execute("SELECT 1")
         except psycopg.Error as error:
             return Finding(Condition.UNHEALTHY, str(error).strip().partition("\n")[0])
-        return Finding(Condition.HEALTHY)
+        full = disk.shortage(data, disk.FULL_BYTES)  # reading goes on without room
+        return Finding(Condition.UNHEALTHY, full) if full else Finding(Condition.HEALTHY)
 
     return probe
 
@@ -52,6 +58,22 @@ def http_health(client: httpx.AsyncClient, url: str) -> Probe:
         return Finding(Condition.UNHEALTHY, failed_checks(response))
 
     return probe
+
+
+def exchange(base_url: str) -> Callable[[], Awaitable[str]]:
+    """Asks the exchange for its time, and says why it is not reached, in a sentence; nothing when it is."""
+    name = "KuCoin" if base_url.startswith("https:") else "the exchange"
+
+    async def ask() -> str:
+        try:
+            async with open_http(base_url) as http:
+                await PublicClient(http).server_time_ms(attempts=1)
+        except KucoinError as error:
+            reason = str(error.__cause__ or error) or type(error.__cause__).__name__
+            return f"{name} is not reached at {base_url} ({reason}): check the network; the agent keeps trying"
+        return ""
+
+    return ask
 
 
 def failed_checks(response: httpx.Response) -> str:

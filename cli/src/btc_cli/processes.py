@@ -43,10 +43,12 @@ class ProcessSpec:
     probe: Probe = alive_is_healthy
     port: int | None = None
     runs_once: bool = False
+    needs_exchange: bool = False  # it can run without the exchange, but is not healthy then
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_secs: float = 12.0  # a service ends its connections within 5 s and its work within a few more
     abort_signal: signal.Signals = signal.SIGKILL  # when it is still there after that
+    advice: str = ""  # what a person can do when it does not start, besides reading why
     # What the kernel sends when the supervisor itself is killed. Nothing may stay behind, so it is not a request.
     death_signal: signal.Signals = signal.SIGKILL
 
@@ -57,6 +59,9 @@ class Stack:
 
     stages: Sequence[Sequence[ProcessSpec]]
     addresses: Mapping[str, str]  # what a person may open, by name
+    remarks: Sequence[str] = ()  # what a person should know about this run
+    # Says why the exchange is not reached, or nothing when it is. None: the exchange is one of the processes.
+    ask_exchange: Callable[[], Awaitable[str]] | None = None
 
     @property
     def processes(self) -> list[ProcessSpec]:

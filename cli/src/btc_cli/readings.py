@@ -1,8 +1,10 @@
 """What the agent says about itself over HTTP, for a person to see. What is missing stays None and is shown as such."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -57,6 +59,18 @@ class Readings:
     win_rate: float | None = None
     fees: float | None = None
     equity: float | None = None
+
+
+def api_headers(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the web API asks of its readers when it was given an API_TOKEN, in either form that settings have.
+
+    A file that cannot be read is left out: the check of the settings names it, and without it the API refuses.
+    """
+    token, path = environ.get("API_TOKEN", ""), environ.get("API_TOKEN_FILE", "")
+    if path:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            token = Path(path).read_text(encoding="utf-8").strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 async def read_agent(client: httpx.AsyncClient, base_url: str) -> Readings:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from btc_cli import words
+from btc_cli.home import KINDS
 from btc_cli.readings import Readings, read_agent
 from btc_cli.session import Display
 from btc_cli.state import Phase, ProcessState, State, Status, View
@@ -34,8 +35,8 @@ _STATUS_STYLES = {
 }
 
 
-def once_healthy(write: Callable[[State], None]) -> Display:
-    """Shows nothing but one text when everything is healthy: for programs."""
+def once_running(write: Callable[[State], None]) -> Display:
+    """Shows nothing but one text when the start is over: for programs."""
 
     @contextlib.asynccontextmanager
     async def display(supervisor: Supervisor, _stop: asyncio.Event) -> AsyncIterator[None]:
@@ -147,7 +148,8 @@ def draw(state: State, now: Readings, events: Sequence[Event], at: float) -> Ren
 
 def describe(state: View, now: Readings, at: float) -> RenderableType:
     """What runs, how it is, and what the agent does; `at` is the present time in epoch seconds."""
-    head = Text.assemble(("btc agent ", "bold"), f"{state.kind}  ", (state.phase.upper(), _phase_style(state)))
+    what = "" if state.kind == KINDS[0] else f" {state.kind}"
+    head = Text.assemble(("btc agent", "bold"), f"{what}  ", (state.phase.upper(), _phase_style(state)))
     head.append(f"  up {words.duration(max(0.0, at - state.started_at))}")
     if state.phase is Phase.RUNNING or now.status is not None:
         middle: RenderableType = Panel(_market(now), title=now.symbol, box=box.ROUNDED)
@@ -158,7 +160,8 @@ def describe(state: View, now: Readings, at: float) -> RenderableType:
     addresses = Table.grid(padding=(0, 2))
     for name, address in state.addresses.items():
         addresses.add_row(Text(name, "dim"), Text(address, "cyan"))
-    return Group(head, middle, _processes(state.processes), addresses)
+    attention = [Text(text, "yellow") for text in state.attention]
+    return Group(head, *attention, middle, _processes(state.processes), addresses)
 
 
 def _market(now: Readings) -> Table:

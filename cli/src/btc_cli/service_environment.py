@@ -4,6 +4,7 @@ So a password or key reaches only the process that asks for it, and all settings
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 # What any program needs; nothing in it configures the agent.
 _COMMON = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "TZ")
@@ -12,6 +13,14 @@ _COMMON = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR"
 def common_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What every process gets: the surroundings, and unbuffered output for the logs."""
     return {name: environ[name] for name in _COMMON if name in environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+def with_absolute_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with complete paths in its `NAME_FILE` variables: a service runs in another folder than its starter."""
+    return {
+        name: str(Path(value).absolute()) if name.endswith("_FILE") and value else value
+        for name, value in environ.items()
+    }
 
 
 def service_environment(

@@ -7,26 +7,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
+from btc_cli import disk
 from btc_cli.embedded import EmbeddedError
 from btc_cli.home import Home, HomeError
 from btc_cli.keeper import Timing
 from btc_cli.leftovers import end_leftovers
 from btc_cli.logfiles import last_lines, rotate
+from btc_cli.ports import PortError
 from btc_cli.processes import Stack
-from btc_cli.state import Phase, State, exclusive, new_state, read_state
+from btc_cli.state import Phase, State, exclusive, new_state, read_state, write_state
 from btc_cli.supervisor import StartError, Supervisor
 from btc_shared.settings import SettingsError
 
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
+EXIT_NOT_HEALTHY = 4  # of a detached start: it runs, but waits for the exchange
 START_SECS = 120.0
 STOP_SECS = 90.0  # more than all graces together: services 12 s, exchange 12 s, servers 30 s
 _KILLED_SECS = 10.0
 
-Prepare = Callable[[Callable[[str], None]], Stack]
+Say = Callable[[str], None]
+"""Tells a person what is being done."""
+
+Prepare = Callable[[Say], Stack]
 """Makes the stack, telling what it does; runs in a thread."""
 
 Display = Callable[[Supervisor, asyncio.Event], AbstractAsyncContextManager[None]]
@@ -46,12 +52,14 @@ async def run_stack(
 
     Raises:
         AlreadyRunningError, HomeError: nothing was started.
+        OSError: the disk is full; nothing was started.
     """
     home.create()
     with exclusive(home):
         previous = read_state(home)
         rotate(home.logs / "supervisor.log")
         supervisor = Supervisor(home, new_state(kind, time.time()), timing)
+        write_state(home, supervisor.state)  # the only time that it must succeed
         supervisor.phase(Phase.STARTING)
         stop, hurry = asyncio.Event(), asyncio.Event()
         _on_signals(lambda: hurry.set() if stop.is_set() else stop.set())
@@ -64,11 +72,13 @@ async def run_stack(
                 await supervisor.run(stop)
             except SettingsError as error:
                 supervisor.fail(str(error), EXIT_WRONG_SETTINGS)
-            except (StartError, EmbeddedError, HomeError) as error:
+            except (StartError, EmbeddedError, HomeError, PortError) as error:
                 supervisor.fail(str(error), EXIT_FAILED)
             except Exception as error:
-                supervisor.fail(f"the supervisor itself failed: {error!r}", EXIT_FAILED)
-                raise
+                if not isinstance(error, OSError) or not disk.is_full(error):
+                    supervisor.fail(f"the supervisor itself failed: {error!r}", EXIT_FAILED)
+                    raise
+                supervisor.fail(disk.full_sentence(error), EXIT_FAILED)
             finally:
                 await supervisor.stop(hurry)
         supervisor.finish()
@@ -82,8 +92,11 @@ def _on_signals(ask: Callable[[], None]) -> None:
             loop.add_signal_handler(number, ask)
 
 
-def run_detached(home: Home, arguments: Sequence[str], show: Callable[[State], None]) -> int:
-    """Start `python -m btc_cli <arguments>` in a session of its own and wait until all is healthy.
+def run_detached(
+    home: Home, arguments: Sequence[str], environ: Mapping[str, str], show: Callable[[State], None]
+) -> int:
+    """Start `python -m btc_cli <arguments>` in a session of its own and wait until all is healthy, or until everything
+    runs and only the exchange is missing.
 
     `show` is called for every change until then. Returns the exit status.
 
@@ -101,6 +114,7 @@ def run_detached(home: Home, arguments: Sequence[str], show: Callable[[State], N
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
+            env=environ,
             start_new_session=True,
         )
     shown = ""
@@ -118,7 +132,7 @@ def run_detached(home: Home, arguments: Sequence[str], show: Callable[[State], N
                 return _explain_end(state, child.returncode, last_lines(log))
             if state is not None and state.phase is Phase.RUNNING:
                 child.returncode = 0  # it goes on without us
-                return 0
+                return 0 if state.healthy_at_start else EXIT_NOT_HEALTHY
     except KeyboardInterrupt:
         child.send_signal(signal.SIGTERM)
         child.wait()
@@ -130,6 +144,8 @@ def _explain_end(state: State | None, exit_code: int, log: Sequence[str]) -> int
         print(state.error, file=sys.stderr)
     elif state is not None and state.phase is Phase.STOPPED:
         print("stopped before everything was healthy", file=sys.stderr)
+    elif log and log[-1].startswith("agent: "):
+        print(log[-1], file=sys.stderr)
     else:
         print("it ended before everything was healthy:", *log, sep="\n  ", file=sys.stderr)
     return exit_code or EXIT_FAILED
@@ -144,7 +160,7 @@ def stop_running(home: Home, show: Callable[[str], None], deadline_secs: float =
         TimeoutError: when something runs even then.
     """
     state = read_state(home)
-    if state is None or not _anything_runs(state):
+    if state is None or not anything_runs(state):
         return False
     if state.is_alive():
         show(f"stopping {state.kind} (process {state.pid})")
@@ -156,23 +172,24 @@ def stop_running(home: Home, show: Callable[[str], None], deadline_secs: float =
                 os.kill(state.pid, signal.SIGKILL)
             _ends(home, _KILLED_SECS)
     remaining = read_state(home) or state
-    if _anything_runs(remaining):  # where the kernel does not end a killed supervisor's children
+    if anything_runs(remaining):  # where the kernel does not end a killed supervisor's children
         with exclusive(home):
             end_leftovers(home, remaining, show)
-    if _anything_runs(remaining):
+    if anything_runs(remaining):
         running = ", ".join(f"{process.name} ({process.pid})" for process in remaining.processes if process.is_alive())
         raise TimeoutError(f"still running: {running}")
     return True
 
 
-def _anything_runs(state: State) -> bool:
+def anything_runs(state: State) -> bool:
+    """True while the supervisor or one of its processes runs."""
     return state.is_alive() or any(process.is_alive() for process in state.processes)
 
 
 def _ends(home: Home, secs: float) -> bool:
     """True when supervisor and processes end within `secs`."""
     deadline = time.monotonic() + secs
-    while (state := read_state(home)) is not None and _anything_runs(state):
+    while (state := read_state(home)) is not None and anything_runs(state):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)  # another session's process cannot be awaited, only looked at

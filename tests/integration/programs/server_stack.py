@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from btc_cli.demo_stack import postgres_process, valkey_process
+from btc_cli.agent_stack import postgres_process, valkey_process
 from btc_cli.embedded import prepare_postgres, prepare_valkey
 from btc_cli.home import Home
 from btc_cli.processes import Stack

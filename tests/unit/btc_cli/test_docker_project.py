@@ -1,5 +1,6 @@
 """Docker asked through its command: what it answers, how it fails, and logs that go on through restarts."""
 
+import itertools
 import os
 import select
 import threading
@@ -138,17 +139,16 @@ def test_following_goes_on_after_a_restart_without_losing_or_repeating_a_line(fa
     log.write_text(_stamped(1, "one") + _stamped(2, "two"))
     (project,) = projects()
     present = [one for one in project.containers if one.service == "executor"]
-    now = 0.0
-    logs = DockerLogs(present, Wanted(tail=2), lambda: present, clock=lambda: now)
+    # Every look is due: the fake ends like the log of a container that stops, sooner or later, and is looked for again.
+    seconds = itertools.count(0.0, 10.0)
+    logs = DockerLogs(present, Wanted(tail=2), lambda: present, clock=lambda: next(seconds))
     try:
         assert [line.text for line in logs.history()] == [b"one", b"two"]
         for second, text in ((3, "three"), (4, "four")):
             with log.open("a") as file:
                 file.write(_stamped(second, text))
-            now += 10.0  # the fake ends like the log of a container that stops; it is looked for again
             assert [line.text for line in _next_lines(logs)] == [text.encode()]
         present = []
-        now += 10.0
         assert logs.new_lines() is None
     finally:
         logs.close()
@@ -159,8 +159,8 @@ def test_following_finds_a_container_that_is_made_anew(fake_docker: "FakeDocker"
     executor = next(one for one in project.containers if one.service == "executor")
     fake_docker.log_of("executor").write_text(_stamped(1, "hello"))
     present = [next(one for one in project.containers if one.service == "redis")]
-    now = 0.0
-    logs = DockerLogs(present, Wanted(), lambda: present, clock=lambda: now)
+    seconds = itertools.count(0.0, 10.0)
+    logs = DockerLogs(present, Wanted(), lambda: present, clock=lambda: next(seconds))
     try:
         assert list(logs.history()) == []
         present.append(executor)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from btc_cli.demo_stack import SERVICES
+from btc_cli.agent_stack import SERVICES
 from btc_cli.env_example import FIXED, OWN_SECRETS, render
 from btc_shared.service import settings_class
 from btc_shared.settings import load

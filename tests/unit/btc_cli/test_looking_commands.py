@@ -26,16 +26,23 @@ if TYPE_CHECKING:
 
 _KEYS = {
     *("running", "healthy", "runs_with", "home", "project", "pid", "kind", "phase", "uptime_secs", "addresses"),
-    *("processes", "agent"),
+    *("attention", "processes", "agent"),
 }
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """The default home, on which nothing has run."""
-    home = Home(tmp_path / "home")
-    monkeypatch.setattr(installation, "default_home", lambda _kind: home.path)
-    return home
+    """The first default home. Nothing has run on it, nor on the other one."""
+    monkeypatch.setattr(installation, "default_home", lambda kind: tmp_path / "homes" / kind)
+    return Home(tmp_path / "homes" / "agent")
+
+
+@pytest.fixture
+def demo_home(home: Home) -> Home:
+    """The other default home, on which a demo runs."""
+    demo_home = Home(home.path.with_name("demo"))
+    _launch(demo_home)
+    return demo_home
 
 
 def _launch(home: Home) -> None:
@@ -58,9 +65,12 @@ def _answer(result: Result) -> dict[str, Any]:
 
 
 class _Api(BaseHTTPRequestHandler):
-    """An agent's web service that knows a price and a position."""
+    """An agent's web service that knows a price and a position, and asks for a token."""
 
     def do_GET(self) -> None:
+        if self.headers["Authorization"] != "Bearer the token of the api":
+            self.send_error(401)
+            return
         answers = {
             "/api/status": {"status": "online", "symbol": "BTC-USDT", "position": {"size": "0.01"}},
             "/api/price": {"symbol": "BTC-USDT", "price": 61_000},
@@ -78,7 +88,9 @@ class _Api(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def api_port() -> Iterator[int]:
+def api_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    (tmp_path / "token").write_text("the token of the api\n")
+    monkeypatch.setenv("API_TOKEN_FILE", str(tmp_path / "token"))
     with ThreadingHTTPServer(("127.0.0.1", 0), _Api) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -121,6 +133,50 @@ def test_both_ways_answer_programs_alike_and_the_launcher_comes_first(home: Home
     other = "also running as Docker Compose project btc-practice: see ./agent status --project btc-practice"
     assert shown.stderr.splitlines() == [other]
     assert _run("status").stdout.splitlines()[-1] == other
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_a_demo_is_found_without_an_option_when_nothing_else_ran(demo_home: Home) -> None:
+    assert _answer(_run("status", "--json"))["home"] == str(demo_home.path)
+    assert _run("logs", "executor").stdout == '{"event": "from the launcher"}\n'
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_a_demo_that_runs_comes_before_an_agent_that_does_not(home: Home, demo_home: Home) -> None:
+    _launch(home)
+    (home.run / "state.json").unlink()
+    shown = _run("status", "--json")
+    assert (_answer(shown)["home"], shown.stderr) == (str(demo_home.path), "")
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_of_two_runs_the_agent_is_shown_and_a_line_tells_of_the_demo(home: Home, demo_home: Home) -> None:
+    _launch(home)
+    shown = _run("status", "--json")
+    assert _answer(shown)["home"] == str(home.path)
+    assert shown.stderr == f"also running on {demo_home.path}: see ./agent status --home {demo_home.path}\n"
+    assert f"there are logs on {demo_home.path} too: ./agent logs --home {demo_home.path}" in _run("logs").stderr
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_down_stops_neither_of_two_runs_but_asks_which(home: Home, demo_home: Home) -> None:
+    _launch(home)
+    expected = (
+        f"^more than one runs, say which: ./agent down --home {home.path} or ./agent down --home {demo_home.path}$"
+    )
+    with pytest.raises(installation.UsageError, match=expected):
+        CliRunner().invoke(app, ["down"], catch_exceptions=False)
+    assert len(installation.find(None, None).running()) == 2
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_what_needs_attention_is_shown(home: Home) -> None:
+    _launch(home)
+    state = new_state("agent", time.time())
+    state.attention = ["KuCoin is not reached"]
+    write_state(home, state)
+    assert _answer(_run("status", "--json"))["attention"] == ["KuCoin is not reached"]
+    assert "\nKuCoin is not reached\n" in _run("status").stdout
 
 
 def test_an_option_says_which_one_is_meant(home: Home, fake_docker: "FakeDocker") -> None:
@@ -205,9 +261,8 @@ def test_a_project_asked_for_by_name_needs_docker(
     [("btc-agent", "docker compose down"), ("btc-practice", "docker compose --env-file practice.env down")],
 )
 def test_down_stops_no_compose_project_but_says_how(
-    home: Home, fake_docker: "FakeDocker", monkeypatch: pytest.MonkeyPatch, project: str, how: str
+    home: Home, fake_docker: "FakeDocker", project: str, how: str
 ) -> None:
-    monkeypatch.setattr("btc_cli.home.default_home", lambda _kind: home.path)
     fake_docker.rename(project)
     done = _run("down")
     assert done.exit_code == 0

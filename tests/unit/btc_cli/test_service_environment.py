@@ -3,7 +3,7 @@
 import pytest
 from pydantic import Field
 
-from btc_cli.demo_stack import SERVICES
+from btc_cli.agent_stack import SERVICES
 from btc_cli.service_environment import service_environment
 from btc_shared.service import ServiceSettings, settings_class
 from btc_shared.settings import SettingsError, load_all

@@ -1,5 +1,6 @@
 """The state file and what is drawn from it."""
 
+import errno
 import io
 import os
 import subprocess
@@ -41,6 +42,26 @@ def test_state_is_read_as_it_was_written(home: Home) -> None:
     state.processes = [ProcessState("a", Status.UNHEALTHY, "no data", 7, 8.0, 9, 2)]
     write_state(home, state)
     assert read_state(home) == state
+
+
+def test_on_a_full_disk_the_state_is_overwritten_in_its_place(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = new_state("demo", 1_000.0)
+    state.processes = [ProcessState(f"process {number}", detail="x" * 100) for number in range(20)]
+    write_state(home, state)
+    before = (home.run / "state.json").stat()
+
+    def no_room(path: Path, _text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("btc_cli.state.write_atomically", no_room)
+    state.processes = [ProcessState("a", Status.UNHEALTHY, "the disk is full")]
+    write_state(home, state)
+    assert read_state(home) == state
+    after = (home.run / "state.json").stat()
+    assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
+    (home.run / "state.json").unlink()
+    with pytest.raises(OSError, match="No space left"):  # nothing there to overwrite
+        write_state(home, state)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": 1}'])

@@ -1,5 +1,6 @@
 """`agent status`: what runs, how it is, and what the agent is doing."""
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ def answer(shown: "Installation", view: "View", now: "Readings", at: float) -> d
         "phase": view.phase,
         "uptime_secs": round(at - view.started_at, 1),
         "addresses": view.addresses,
+        "attention": view.attention,
         "processes": [
             {
                 "name": process.name,
@@ -85,14 +87,14 @@ def _readings(view: "View") -> "Readings":
 
     import httpx
 
-    from btc_cli.readings import Readings, read_agent
+    from btc_cli.readings import Readings, api_headers, read_agent
 
     address = view.addresses.get("web api")
     if address is None:
         return Readings()
 
     async def read() -> Readings:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, headers=api_headers(os.environ)) as client:
             return await read_agent(client, address)
 
     return asyncio.run(read())

@@ -66,7 +66,10 @@ def postgres_install(account: Account | None, major: int | None = None) -> Postg
         if install.major == major:
             return install
     known = ", ".join(str(install.major) for install in found)
-    raise EmbeddedError(f"the data is of PostgreSQL {major}, but only version {known} is installed")
+    raise EmbeddedError(
+        f"the data is of PostgreSQL {major}, but only version {known} is installed: "
+        "go on with the program version that made it, move the data away, or give another --home"
+    )
 
 
 def valkey_server() -> Path:

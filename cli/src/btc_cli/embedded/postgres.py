@@ -18,10 +18,12 @@ from pathlib import Path
 
 import psutil
 
+from btc_cli import disk
 from btc_cli.children import Account, bound_command
 from btc_cli.embedded import binaries
 from btc_cli.embedded.errors import EmbeddedError
 from btc_cli.home import Home
+from btc_cli.reasons import reason_in
 
 ROLE = DATABASE = "agent"
 _ACCESS_RULES = f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n"  # nobody else, and from nowhere else
@@ -240,8 +242,9 @@ def _make_data_folder(
     )
     flushing = [] if durable else ["-F"]
     answer = _run([install.postgres, "--single", "-D", unfinished, "-j", *flushing, "postgres"], account, statements)
-    if "ERROR:" in answer or "FATAL:" in answer:  # single-user mode goes on after an error and exits with 0
-        raise EmbeddedError(f"PostgreSQL could not make its database: {_last_line(answer)}")
+    errors = [line for line in answer.splitlines() if "ERROR:" in line or "FATAL:" in line]
+    if errors:  # single-user mode goes on after an error and exits with 0
+        raise EmbeddedError(f"PostgreSQL could not make its database: {reason_in(errors)}")
     unfinished.rename(data)
 
 
@@ -249,7 +252,7 @@ def _run(command: Sequence[str | Path], account: Account | None, text: str = "")
     """Run a program of PostgreSQL to its end and return its stderr.
 
     Raises:
-        EmbeddedError: with its last line when it fails.
+        EmbeddedError: with its reason when it fails.
     """
     done = subprocess.run(
         bound_command(command, account=account),
@@ -262,11 +265,8 @@ def _run(command: Sequence[str | Path], account: Account | None, text: str = "")
         timeout=300,
     )
     if done.returncode != 0:
-        reason = _last_line(done.stderr) or _last_line(done.stdout) or f"exit code {done.returncode}"
-        raise EmbeddedError(f"PostgreSQL could not make its data folder: {reason}")
+        reason = reason_in(f"{done.stdout}\n{done.stderr}".strip().splitlines()) or f"exit code {done.returncode}"
+        way_out = disk.way_out(reason)
+        text = f"PostgreSQL could not make its data folder: {reason}"
+        raise EmbeddedError(f"{text}; {way_out}" if way_out else text)
     return done.stderr
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
