@@ -99,6 +99,15 @@ def test_every_service_logs_structured_lines_of_its_own(project: Project) -> Non
         assert "listening" in {event["event"] for event in events}
 
 
+def test_the_page_and_its_files_are_in_the_image(project: Project) -> None:
+    address = project.address("webui-api", 8510)
+    page = httpx.get(address, headers={"Accept": "text/html"}).text
+    files = re.findall(r"/page/[a-z.]+", page)
+    assert len(files) >= 3
+    for path in files:
+        assert httpx.get(address + path).status_code == 200, path
+
+
 def test_the_command_line_shows_the_same_status_and_the_same_lines(project: Project) -> None:
     command = [str(REPOSITORY / "agent")]
     options = ["--project", project.name]

@@ -102,7 +102,7 @@ async def test_figures_of_one_answer_belong_to_one_moment(seed: Any, webui: Any,
 async def test_the_document_is_complete_enough_to_be_used_as_tools(webui: Any) -> None:
     document = (await (await webui()).get("/openapi.json")).json()
     paths = {path for path in document["paths"] if path.startswith("/api/")}
-    names = ("price", "analysis", "status", "trades", "performance", "decisions", "equity", "candles")
+    names = ("price", "analysis", "status", "trades", "performance", "decisions", "equity", "candles", "signal", "ask")
     assert paths == {f"/api/{name}" for name in names}
     operations = [operation for path in paths for operation in document["paths"][path].values()]
     assert len({operation["operationId"] for operation in operations}) == len(paths)

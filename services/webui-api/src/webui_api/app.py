@@ -20,6 +20,7 @@ from webui_api.page import page_router
 from webui_api.queries import Queries
 from webui_api.routes import api_router
 from webui_api.settings import WebuiSettings
+from webui_api.talk.routes import talk_router
 
 
 def create_app(settings: WebuiSettings, engine: AsyncEngine, health: Health) -> FastAPI:
@@ -45,6 +46,7 @@ def create_app(settings: WebuiSettings, engine: AsyncEngine, health: Health) -> 
     app.include_router(page_router(settings))
     queries = Queries(engine, settings.venue, settings.symbol, runtime)
     app.include_router(api_router(settings, queries))
+    app.include_router(talk_router(settings, queries, engine, runtime))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.api_cors_origins,
