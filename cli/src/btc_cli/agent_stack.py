@@ -151,7 +151,8 @@ def _choose_ports(home: Home, used: dict[str, int], demanded: PortSettings) -> l
 def _practice_exchange(
     practice: PracticeMarket, port: int, environment: Mapping[str, str], client: httpx.AsyncClient
 ) -> ProcessSpec:
-    market = ["--market", practice.preset, "--seed", str(practice.seed), "--symbols", practice.symbol]
+    market = ["--market", practice.market, "--symbols", practice.symbol]
+    market += [] if practice.seed is None else ["--seed", str(practice.seed)]
     return ProcessSpec(
         "kucoin-sim",
         _python("kucoin_sim", "--port", str(port), *market),

@@ -7,14 +7,15 @@ of a minute that lies. It has to be searched for anew when the preset or a tradi
 
 from dataclasses import dataclass
 
-PRESET = "crash"
-SEED = 437
+FILM = "demo"
+# What that film is; a test compares the two.
+PRESET, SEED = "crash", 437
 
 
 @dataclass(frozen=True)
 class PracticeMarket:
-    """What the practice market is like. The practice exchange checks `preset` and `seed` itself."""
+    """What the practice market is like. The practice exchange checks `market` and `seed` itself."""
 
     symbol: str = "BTC-USDT"
-    preset: str = PRESET
-    seed: int = SEED
+    market: str = FILM
+    seed: int | None = None

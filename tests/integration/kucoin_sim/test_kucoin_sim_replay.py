@@ -74,7 +74,7 @@ def _top(book: OrderBook) -> dict[str, list[list[Decimal]]]:
 async def test_a_client_sees_the_recorded_market_exactly_and_then_a_standstill(
     short: Recording, history: Path, start_exchange: Callable[..., Any]
 ) -> None:
-    exchange = start_exchange("--recording", str(short.path), "--history", str(history))
+    exchange = start_exchange("--recordings", str(short.path.parent), "--recording", "short", "--history", str(history))
     (state,) = exchange.get("/health").json()["markets"]
     assert state["state"] == "waiting"
     begins_ms = state["begins_ms"]

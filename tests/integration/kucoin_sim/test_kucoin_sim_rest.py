@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from kucoin_sim.scenarios import SCENARIOS
+
 BTC = {"symbol": "BTC-USDT"}
 
 # file of the official example → (path, parameters)
@@ -232,6 +234,12 @@ def test_it_starts_quickly_reports_its_market_and_ends_with_status_0(start_excha
     assert 0 <= health["time_ms"] - market["book_ms"] < 60_000
     assert exchange.stop(signal.SIGTERM) == 0
     assert [line["event"] for line in exchange.log()] == ["ready", "stopped"]
+
+
+def test_a_film_is_chosen_by_its_name(start_exchange: Callable[..., Any]) -> None:
+    rally = SCENARIOS["rally"]
+    (market,) = start_exchange("--market", "rally").get("/health").json()["markets"]
+    assert market["market"] == f"generated market {rally.preset}, seed {rally.seed}"
 
 
 def test_two_runs_with_one_seed_show_the_same_history(start_exchange: Callable[..., Any]) -> None:

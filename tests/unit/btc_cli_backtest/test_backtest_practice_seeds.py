@@ -11,6 +11,7 @@ from btc_cli.backtest.report import Report
 from btc_cli.backtest.seeds import Start, first_round_trip, practise, starts
 from btc_shared.codes import Side
 from kucoin_sim.presets import PRESETS
+from kucoin_sim.scenarios import SCENARIOS
 
 TEN_MINUTES = 600.0
 DAY_MS = 86_400_000
@@ -38,6 +39,8 @@ def _check(report: Report) -> None:
 
 def test_the_demo_market_exists() -> None:
     assert demo_market.PRESET in PRESETS
+    film = SCENARIOS[demo_market.FILM]
+    assert (film.preset, film.seed) == (demo_market.PRESET, demo_market.SEED)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 @pytest.mark.parametrize(("column", "preset"), list(enumerate(PRESETS.values(), 1)), ids=PRESETS)
 def test_the_page_has_every_number(column: int, preset: Preset) -> None:
-    documented = {row[1]: _numbers(row[1 + column]) for row in ROW.finditer(PAGE.read_text(encoding="utf-8"))}
+    table = PAGE.read_text(encoding="utf-8").partition("| number | crash | calm2022 |")[2].partition("\n\n")[0]
+    documented = {row[1]: _numbers(row[1 + column]) for row in ROW.finditer(table)}
     actual = {}
     for field in fields(preset):
         if field.name != "name":

@@ -1,6 +1,5 @@
 """Generated markets: a film that depends on preset and seed only, and looks like the market it is named after."""
 
-import math
 from itertools import pairwise
 
 import pytest
@@ -167,11 +166,11 @@ def hours_measured() -> dict[str, dict[str, Figures]]:
 def test_spreads_stay_mostly_at_one_or_two_ticks_and_hardly_ever_reach_five_basis_points(
     name: str, hours_measured: dict[str, dict[str, Figures]]
 ) -> None:
-    spread = hours_measured[name]["spread"]
-    assert spread["one_or_two_ticks_share"] > 0.85
-    assert spread["above_5_bp_share"] < 0.01
+    spread = hours_measured[name]["book"]
+    assert spread["spread_one_or_two_ticks_share"] > 0.85
+    assert spread["spread_above_5_bp_share"] < 0.01
     if name == "crash":
-        assert spread["p99_bp"] > 0.5  # there are wide moments
+        assert spread["spread_p99_bp"] > 0.5  # there are wide moments
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -202,5 +201,4 @@ def test_trade_sizes_are_heavy_tailed(hours_measured: dict[str, dict[str, Figure
     for figures in hours_measured.values():
         trades = figures["trades"]
         assert trades["size_mean"] > 3 * trades["size_median"]
-        assert trades["size_p99"] > 30 * trades["size_median"]
-        assert not math.isnan(trades["volume_a_minute_median"])
+        assert trades["size_p99_to_median"] > 30

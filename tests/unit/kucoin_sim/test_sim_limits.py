@@ -86,6 +86,7 @@ def test_flags_win_over_variables_and_variables_over_defaults() -> None:
         (["--recording", "/no/such/file"], {}, "there is no file '/no/such/file'"),
         (["--ping-timeout-ms", "0"], {}, "'0' is not a positive whole number"),
         (["--seed", "x"], {}, "invalid int value: 'x'"),
+        (["--market", "rally", "--seed", "7"], {}, "the film 'rally' is crash with the seed 205: leave the seed out"),
     ],
 )
 def test_a_wrong_option_is_named_with_what_is_allowed(

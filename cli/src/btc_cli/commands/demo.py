@@ -11,8 +11,12 @@ from btc_cli.commands.options import DetachOption, HomeOption, JsonOption, Super
 def demo(
     home: HomeOption = None,
     detach: DetachOption = False,
-    market: Annotated[str, typer.Option(help="Kind of practice market.")] = demo_market.PRESET,
-    seed: Annotated[int, typer.Option(help="Number that decides what the practice market does.")] = demo_market.SEED,
+    market: Annotated[
+        str, typer.Option(help="Film to play (demo, selloff, flash-crash, bleed, rally, calm …), or crash or calm2022.")
+    ] = demo_market.FILM,
+    seed: Annotated[
+        int | None, typer.Option(help="Number that decides what crash or calm2022 does; a film has its own.")
+    ] = None,
     symbol: Annotated[str, typer.Option(help="Pair to trade.", envvar="SYMBOL")] = "BTC-USDT",
     as_json: JsonOption = False,
     supervise: SuperviseOption = False,
@@ -21,6 +25,7 @@ def demo(
     from btc_cli.commands.running import run
     from btc_cli.demo_market import PracticeMarket
 
-    practice = PracticeMarket(symbol=symbol, preset=market, seed=seed)
-    arguments = ["demo", "--market", market, "--seed", str(seed), "--symbol", symbol]
+    practice = PracticeMarket(symbol=symbol, market=market, seed=seed)
+    arguments = ["demo", "--market", market, "--symbol", symbol]
+    arguments += [] if seed is None else ["--seed", str(seed)]
     raise typer.Exit(run(home, "demo", practice, arguments, detach=detach, as_json=as_json, quiet=supervise))

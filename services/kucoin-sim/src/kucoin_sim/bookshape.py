@@ -14,16 +14,19 @@ _LEVELS = 200
 
 
 class BookShape:
-    """Sizes and gaps by level. `size_median` is in size units, `gap_mean` in price units."""
+    """Sizes and gaps by level.
 
-    def __init__(self, rng: Random, size_median: float, gap_mean: float) -> None:
+    `size_median` is in size units and `gap_mean` in price units; the best level is `touch` times as thick as others.
+    """
+
+    def __init__(self, rng: Random, size_median: float, gap_mean: float, touch: float) -> None:
         self._sizes = [math.exp(rng.gauss(0.0, 1.4)) for _ in range(_DRAWS)]
         self._gaps = [1 + int(rng.expovariate(1.0) * max(0.0, gap_mean - 0.5)) for _ in range(_DRAWS)]
         self._lives = [3 + int(rng.expovariate(1.0) * 10) % 38 for _ in range(2 * _LEVELS)]
         self._phases = [rng.getrandbits(6) for _ in range(2 * _LEVELS)]
         self._strides = [rng.getrandbits(13) | 1 for _ in range(2 * _LEVELS)]
         # The touch is thicker than the levels behind it, which thicken slowly with distance.
-        self._profile = [size_median * (5.0 if level == 0 else 0.7 + min(level, 60) / 60) for level in range(_LEVELS)]
+        self._profile = [size_median * (touch if level == 0 else 0.7 + min(level, 60) / 60) for level in range(_LEVELS)]
 
     def render(self, tick: int, best_bid: int, best_ask: int, lean: float, levels: int) -> Book:
         """The book at 100-ms tick number `tick`; `lean` > 0 makes the bids thicker."""

@@ -25,8 +25,19 @@ _PRINTS = (1, 1, 1, 1, 1, 2, 2, 3)
 _PRINTS_MEAN = sum(_PRINTS) / len(_PRINTS)
 _LARGEST_TRADE = 2000.0
 """The largest trade, in median trade sizes: about two bitcoin."""
+_RECENT_SECONDS = 6.0
+"""Time constant of the price move that takers run after."""
+_BURST_SECONDS = 4.0
+"""Time constant of how busy the market is beyond what volatility makes it."""
 _SIZES_QUOTED_AT = 60_000.0
 """Price in quote currency at which the presets' sizes are meant; another pair gets sizes of the same value."""
+_LARGEST_MOVE = 3.0
+"""Where a recent move stops to attract trades, in σ: a jump is many σ of a second."""
+_MEAN_SIZE_OF_A_NORMAL = math.sqrt(2.0 / math.pi)
+_RECENT_KEEP = math.exp(-1.0 / _RECENT_SECONDS)
+_RECENT_KICK = math.sqrt(1.0 - _RECENT_KEEP**2)
+_BURST_KEEP = math.exp(-1.0 / _BURST_SECONDS)
+_BURST_KICK = math.sqrt(1.0 - _BURST_KEEP**2)
 
 
 class GeneratedMarket:
@@ -66,12 +77,16 @@ class GeneratedMarket:
             Random(f"book:{preset.name}:{seed}:{instrument.symbol}"),  # noqa: S311
             preset.book_size * value_scale,
             preset.book_gap * self._price,
+            preset.book_touch,
         )
         self._sigma_second = preset.sigma_minute / math.sqrt(60.0)
         self._drift_tick = 0.0
         self._sigma_tick = 0.0
         self._trade_rate = 0.0
         self._trade_bias = 0.0
+        self._before = self._price
+        self._recent_move = 0.0
+        self._burst = 0.0
         self._book_lean = 0.0
         self._spread = 1
         self._wait = -math.log(1.0 - self._rng.random())
@@ -130,6 +145,7 @@ class GeneratedMarket:
 
     def _begin_second(self) -> None:
         preset, pressure = self._preset, self._pressure
+        self._recent_move = self._moved(self._recent_move, self._sigma_second * pressure.level)
         pressure.advance()
         level = pressure.level
         sigma = self._sigma_second * level
@@ -142,8 +158,26 @@ class GeneratedMarket:
         book, trade = preset.book_lean, preset.trade_lean
         self._book_lean = book[0] * fast + book[1] * slow + book[2] * drift
         self._trade_bias = trade[0] * fast + trade[1] * slow + trade[2] * drift
-        self._trade_rate = preset.trades_a_second / _PRINTS_MEAN / _TICKS_A_SECOND * level
+        self._trade_bias += preset.trade_lean_recent_move * self._recent_move
+        self._trade_rate = preset.trades_a_second / _PRINTS_MEAN / _TICKS_A_SECOND * self._activity(level)
         self._spread = self._draw_spread(level)
+
+    def _moved(self, recent: float, sigma: float) -> float:
+        """The recent price move, of variance 1, after another second whose volatility was `sigma`."""
+        move = math.log(self._price / self._before) / sigma
+        self._before = self._price
+        return _RECENT_KEEP * recent + _RECENT_KICK * move
+
+    def _activity(self, level: float) -> float:
+        """How busy this second is, as a multiple: with volatility, with a recent move, and in bursts of its own."""
+        eager, bursts = self._preset.trades_with_recent_move, self._preset.trade_bursts
+        if bursts == eager == 0.0:
+            return level
+        shock = NORMALS[self._rng.getrandbits(NORMAL_BITS)]
+        self._burst = _BURST_KEEP * self._burst + _BURST_KICK * shock
+        moved = min(abs(self._recent_move), _LARGEST_MOVE)
+        exponent = eager * (moved - _MEAN_SIZE_OF_A_NORMAL) + bursts * (self._burst - bursts / 2.0)
+        return level * math.exp(exponent)
 
     def _draw_spread(self, level: float) -> int:
         """One tick mostly, two sometimes, wider in moments that become more frequent and wider with volatility."""
@@ -212,6 +246,7 @@ class GeneratedMarket:
             drafts.append((opening, high, low, price, volume))
         scale = first_price / price
         self._price = first_price
+        self._before = first_price
         self._anchor *= scale
         start_ms = self._origin_ms - minutes * MINUTE_MS
         return [_bar(start_ms + index * MINUTE_MS, scale, draft) for index, draft in enumerate(drafts)]

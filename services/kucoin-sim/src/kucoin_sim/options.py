@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kucoin_sim.instruments import INSTRUMENTS
+from kucoin_sim.library import find
 from kucoin_sim.presets import PRESETS
+from kucoin_sim.recording import RecordingError
+from kucoin_sim.scenarios import SCENARIOS, film_of
 
 _PREFIX = "KUCOIN_SIM_"
 
@@ -18,6 +21,8 @@ class Options:
     host: str
     port: int
     market: str
+    """A preset. A scenario has been replaced by its preset and seed."""
+    recordings: Path | None
     recording: Path | None
     seed: int
     symbols: tuple[str, ...]
@@ -45,9 +50,16 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
 
     add("host", "127.0.0.1", str, "address to listen on (default: 127.0.0.1)")
     add("port", "0", _port, "port for REST and WebSocket; 0 takes any free one (default: 0)")
-    add("market", "crash", _one_of(*PRESETS), f"generated market: {' or '.join(PRESETS)} (default: crash)")
-    add("recording", None, _file, "replay this recording instead of a generated market")
-    add("seed", "1", int, "number that decides what a generated market does (default: 1)")
+    names = (*PRESETS, *SCENARIOS)
+    add(
+        "market",
+        "crash",
+        _one_of(*names),
+        f"generated market: {', '.join(PRESETS)}, or a film by name: {', '.join(SCENARIOS)} (default: crash)",
+    )
+    add("recordings", None, _folder, "folder whose recordings --recording may name")
+    add("recording", None, str, "replay this recording, a file or a name, instead of a generated market")
+    add("seed", None, int, "number that decides what a preset does (default: 1); a named film brings its own")
     add("symbols", "BTC-USDT", _symbols, f"pairs of a generated market, by commas: {', '.join(INSTRUMENTS)}")
     add("history", None, _file, "CSV or JSON bars (ts_ms, open, high, low, close, volume) to serve as history")
     add(
@@ -65,6 +77,15 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
     options = parser.parse_args(arguments)
     if environ.get(f"{_PREFIX}JSON", "").lower() in ("1", "true", "yes"):
         options.json = True
+    try:
+        options.market, options.seed = film_of(options.market, options.seed)
+    except ValueError as error:
+        parser.error(f"argument --seed: {error}")
+    if options.recording is not None:
+        try:
+            options.recording = find(options.recording, options.recordings)
+        except RecordingError as error:
+            parser.error(f"argument --recording: {error}")
     return Options(**vars(options))
 
 
@@ -93,6 +114,13 @@ def _file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return path
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
     return path
 
 

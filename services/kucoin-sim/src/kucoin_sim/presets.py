@@ -41,13 +41,22 @@ class Preset:
     trade_lean: tuple[float, float, float]
     trade_lean_own_move: float
     """By the same 100 ms' price move, in its σ."""
+    trade_lean_recent_move: float
+    """By the price move of the last seconds, in its σ: takers run after the price."""
 
     trades_a_second: float
+    """At average volatility."""
+    trades_with_recent_move: float
+    """How much busier a recent price move makes the market: ln(trades a second) by σ of that move."""
+    trade_bursts: float
+    """Standard deviation of ln(trades a second) for no visible reason."""
     trade_size_median: float
     """In base currency at a price of 60,000."""
     trade_size_sigma: float
     book_size: float
     """Median size of a level, in base currency at a price of 60,000."""
+    book_touch: float
+    """Median size of the best level, in those of the levels behind it."""
     book_gap: float
     """Mean distance of neighbouring levels, a fraction of the price."""
     wide_spread_share: float
@@ -80,10 +89,14 @@ CRASH = Preset(
     book_lean=(0.50, 0.22, 0.70),
     trade_lean=(0.45, 0.25, 0.65),
     trade_lean_own_move=0.35,
+    trade_lean_recent_move=0.0,
     trades_a_second=4.0,
+    trades_with_recent_move=0.0,
+    trade_bursts=0.0,
     trade_size_median=0.0010,
     trade_size_sigma=2.0,
     book_size=0.05,
+    book_touch=5.0,
     book_gap=0.000015,
     wide_spread_share=0.05,
     wide_spread=0.00010,
@@ -111,10 +124,14 @@ CALM_2022 = Preset(
     book_lean=(0.50, 0.22, 0.35),
     trade_lean=(0.45, 0.25, 0.30),
     trade_lean_own_move=0.35,
-    trades_a_second=2.0,
+    trade_lean_recent_move=0.35,
+    trades_a_second=5.0,
+    trades_with_recent_move=0.6,
+    trade_bursts=0.75,
     trade_size_median=0.0010,
-    trade_size_sigma=2.0,
+    trade_size_sigma=2.65,
     book_size=0.05,
+    book_touch=17.0,
     book_gap=0.0000115,
     wide_spread_share=0.01,
     wide_spread=0.00003,
