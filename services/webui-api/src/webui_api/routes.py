@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from starlette.requests import Request
 
 from btc_shared import clock
-from btc_shared.api import ApiError, bearer, same_secret
+from btc_shared.api import ApiError
 from btc_shared.codes import Mode
 from webui_api import schemas
+from webui_api.access import token_check
 from webui_api.performance import Period
 from webui_api.queries import Queries
 from webui_api.settings import WebuiSettings
@@ -31,14 +31,6 @@ SymbolParameter = Annotated[str | None, Query(description="the market; default a
 def api_router(settings: WebuiSettings, queries: Queries) -> APIRouter:
     """All routes under `/api`. None of them changes anything."""
 
-    async def authorised(request: Request) -> None:
-        if settings.api_token is None:
-            return
-        token = bearer(request.headers)
-        if token is None or not same_secret(token, settings.api_token):
-            detail = "send the API token as 'Authorization: Bearer'"
-            raise ApiError(401, "the API token is missing or wrong", detail, {"WWW-Authenticate": "Bearer"})
-
     async def known_symbol(symbol: SymbolParameter = None) -> None:
         if symbol is not None and symbol != settings.symbol:
             raise ApiError(404, f"{symbol} is not traded here", f"available: {settings.symbol}")
@@ -49,7 +41,7 @@ def api_router(settings: WebuiSettings, queries: Queries) -> APIRouter:
         **_UNAVAILABLE,
     }
     unknown: dict[int | str, dict[str, Any]] = {404: {"model": schemas.ErrorAnswer, "description": "unknown symbol"}}
-    router = APIRouter(prefix="/api", dependencies=[Depends(authorised)], responses=refused)
+    router = APIRouter(prefix="/api", dependencies=[Depends(token_check(settings.api_token))], responses=refused)
     of_symbol = [Depends(known_symbol)]
 
     @router.get(

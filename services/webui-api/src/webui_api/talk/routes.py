@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Message
 
 from btc_shared import clock
-from btc_shared.api import ApiError, bearer, iso, same_secret
+from btc_shared.api import ApiError, iso
 from btc_shared.db.engine import is_connection_lost
 from btc_shared.settings.runtime import RuntimeSettings
+from webui_api.access import token_check
 from webui_api.queries import Queries
 from webui_api.schemas import ErrorAnswer, SignalAnswer
 from webui_api.settings import WebuiSettings
@@ -101,12 +102,6 @@ def talk_router(settings: WebuiSettings, queries: Queries, engine: AsyncEngine, 
     """All routes of this package. None of them changes anything."""
     sources = Sources(queries, engine, settings.venue, settings.symbol, runtime)
 
-    async def authorised(request: Request) -> None:
-        token = bearer(request.headers)
-        if settings.api_token is not None and (token is None or not same_secret(token, settings.api_token)):
-            detail = "send the API token as 'Authorization: Bearer'"
-            raise ApiError(401, "the API token is missing or wrong", detail, {"WWW-Authenticate": "Bearer"})
-
     async def reply(conversation: Conversation, request: Request) -> str:
         """The text that answers a conversation, or a front end's own request."""
         task = background_task(conversation, request.headers.get("x-owui-task"))
@@ -120,7 +115,7 @@ def talk_router(settings: WebuiSettings, queries: Queries, engine: AsyncEngine, 
             raise ApiError(400, "the question is too long", detail)
         return (await answer(sources, question, clock.now(), conversation.language)).text
 
-    checked = [Depends(authorised)]
+    checked = [Depends(token_check(settings.api_token))]
     router = APIRouter()
     router.include_router(_api_routes(sources), dependencies=checked)
     router.include_router(_ollama_routes(reply), dependencies=checked, include_in_schema=False)
